@@ -1,0 +1,64 @@
+"""Frozen dataclasses that JAX sees through: the one way values are made in this library."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+T = TypeVar("T")
+
+
+def static(default: Any = dataclasses.MISSING, **kwargs: Any) -> Any:
+    """Declare a field that is part of the structure (hashable, fixed while tracing), not a leaf.
+
+    >>> from jaxreg import pytree, static
+    >>> @pytree
+    ... class Power:
+    ...     exponent: int = static(2)
+    >>> Power(3).exponent
+    3
+    """
+    if default is not dataclasses.MISSING:
+        kwargs["default"] = default
+    return dataclasses.field(metadata={"static": True}, **kwargs)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(static, dataclasses.field))
+def pytree(cls: type[T]) -> type[T]:
+    """Make a class a frozen dataclass whose fields are pytree leaves, except those declared `static`.
+
+    Two instances are never compared by value: leaves may be tracers. `repr` is the expression that rebuilds it.
+
+    >>> import jax, jaxreg as jr
+    >>> @jr.pytree
+    ... class Point:
+    ...     x: float = 0.0
+    >>> jax.tree.leaves(Point(2.0)), Point(2.0)
+    ([2.0], Point(x=2.0))
+    """
+    made: Any = dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+    fields = dataclasses.fields(made)
+    meta = [f.name for f in fields if f.metadata.get("static", False)]
+    data = [f.name for f in fields if f.name not in meta]
+    jax.tree_util.register_dataclass(made, data_fields=data, meta_fields=meta)
+    if "__repr__" not in cls.__dict__ and cls.__repr__ is object.__repr__:
+        made.__repr__ = _repr
+    return made
+
+
+def show(value: Any) -> str:
+    """Write a leaf so that evaluating the text gives it back (`array`, `inf` and dtype names in scope)."""
+    if isinstance(value, jax.core.Tracer):
+        return f"<traced {value.aval}>"
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)):
+        array = np.asarray(value)
+        return repr(array.item()) if array.ndim == 0 else repr(array)
+    return repr(value)
+
+
+def _repr(self: Any) -> str:
+    parts = (f"{f.name}={show(getattr(self, f.name))}" for f in dataclasses.fields(self) if f.repr)
+    return f"{type(self).__name__}({', '.join(parts)})"

@@ -1,0 +1,87 @@
+"""Tree arithmetic and the names of leaves."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg._typing import Array, PyTree
+
+
+def names(tree: PyTree) -> tuple[str, ...]:
+    """Name every leaf by its path, as in `trunk/dense/kernel`; a bare array is named by the empty string."""
+    paths = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths)
+
+
+def dtype(tree: PyTree) -> Any:
+    """The promoted floating dtype of all leaves."""
+    return jnp.result_type(*(jnp.result_type(x) for x in jax.tree.leaves(tree)), jnp.float16)
+
+
+def cast(tree: PyTree, to: Any) -> PyTree:
+    """Every real number in the tree as a strongly typed array of one dtype; keys and objects are left alone."""
+    return jax.tree.map(lambda x: jnp.asarray(x, to) if _is_real(x) else x, tree)
+
+
+def _is_real(x: Any) -> bool:
+    kind = jnp.result_type(x)
+    return jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer) or kind == jnp.bool_
+
+
+def add_scale(x: PyTree, scale: Any, y: PyTree) -> PyTree:
+    """x + scale * y, leaf by leaf."""
+    return jax.tree.map(lambda a, b: a + scale * b, x, y)
+
+
+def sub(x: PyTree, y: PyTree) -> PyTree:
+    """x - y, leaf by leaf."""
+    return jax.tree.map(jnp.subtract, x, y)
+
+
+def vdot(x: PyTree, y: PyTree) -> Array:
+    """Inner product of two trees of one structure."""
+    products = jax.tree.map(lambda a, b: jnp.sum(a * b), x, y)
+    return reduce(jnp.add, jax.tree.leaves(products))
+
+
+def norm2(x: PyTree) -> Array:
+    """Squared Euclidean norm of a tree."""
+    return vdot(x, x)
+
+
+def max_abs(tree: PyTree) -> Array:
+    """Largest absolute entry of a tree, 0 if it is empty, NaN if an entry is."""
+    tops = [jnp.max(jnp.abs(x), initial=0) for x in jax.tree.leaves(tree)]
+    return reduce(jnp.maximum, tops)
+
+
+def all_finite(tree: PyTree) -> Array:
+    """Whether every entry is finite."""
+    return reduce(jnp.logical_and, [jnp.all(jnp.isfinite(x)) for x in jax.tree.leaves(tree)])
+
+
+def where(condition: Array, x: PyTree, y: PyTree) -> PyTree:
+    """Choose between two trees by one condition."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), x, y)
+
+
+def zeros_like(tree: PyTree) -> PyTree:
+    """A tree of zeros."""
+    return jax.tree.map(jnp.zeros_like, tree)
+
+
+def spread(prefix: PyTree, tree: PyTree) -> list[Any]:
+    """One entry of `prefix` for every leaf of `tree`: a number or array serves all, a tree must match."""
+    leaves, structure = jax.tree.flatten(tree)
+    given, shape = jax.tree.flatten(prefix)
+    if shape == structure:
+        return given
+    if len(given) == 1 and jax.tree_util.treedef_is_leaf(shape):
+        return given * len(leaves)
+    raise ValueError(
+        f"step is a tree {shape}, parameters are {structure}: give one number, or a tree of the parameters' form."
+    )

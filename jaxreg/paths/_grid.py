@@ -1,0 +1,113 @@
+"""Where a path begins and how its strengths are spaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg import _tree, _validate
+from jaxreg._typing import Array, ArrayLike, Data, PyTree
+from jaxreg.penalties import Leafwise, Penalty
+from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
+from jaxreg.solvers._loop import Solver
+from jaxreg.solvers._problem import Smooth, bind
+from jaxreg.solvers.fista import first_step
+from jaxreg.solvers.minimize import choose, prepare, solve
+
+_SMOOTH_TOP, _SMOOTH_RATIO = 10.0, 1e-6
+
+
+def strength_max(
+    risk: Risk | MultitaskRisk,
+    penalty: Penalty,
+    data: Data,
+    weights: ArrayLike | None = None,
+    *,
+    init: PyTree | None = None,
+) -> Array:
+    """The smallest c for which c * penalty excludes everything it penalises, in the data's dtype.
+
+    c = g°(∇risk) at the fit of what is left unpenalised (intercept, entries of strength 0), with g° the dual norm.
+    `init` gives the form of the parameters; by default a linear model without intercept.
+
+    Raises TypeError for a penalty that is no gauge: ridge, for one, excludes nothing at any finite strength.
+
+    >>> import numpy as np, jaxreg as jr
+    >>> X, y = np.eye(2, dtype="float32"), np.array([3.0, -1.0], "float32")
+    >>> float(jr.strength_max(jr.risk(jr.linear, jr.Squared()), jr.L1(), (X, y)))
+    1.5
+    """
+    where = "strength_max"
+    data, w, penalty, init = prepare(where, risk, penalty, start(where, risk, data, init), data, weights)
+    if not is_gauge(penalty, init):
+        raise TypeError(
+            f"{where}: {penalty!r} is not a gauge: no finite strength excludes its entries. Choose strengths yourself, "
+            "for instance numpy.geomspace(10, 1e-5, 100)."
+        )
+    f = bind(risk, data, w)
+    return _top(f, penalty, choose(f, penalty, init), init)
+
+
+def start(where: str, risk: Risk | MultitaskRisk, data: Data, init: PyTree | None) -> PyTree:
+    """The given start, or zeros of a linear model without intercept."""
+    if init is not None:
+        return init
+    predict = getattr(risk, "predict", None)
+    if predict is not linear or not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
+    if risk.loss.labels:
+        raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
+    return linear_params((np.asarray(data[0]) if not _validate.traced(data) else data[0], data[1]), intercept=False)
+
+
+def is_gauge(penalty: Penalty, init: PyTree) -> bool:
+    """Whether every penalised leaf has a dual norm."""
+    parts = penalty.parts(_tree.names(init)) if isinstance(penalty, Leafwise) else ()
+    acting = [p for p in parts if p is not None]
+    return bool(acting) and all(p.gauge for p in acting)
+
+
+@jax.jit
+def _top(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:
+    return top_strength(f, penalty, solver, init)
+
+
+def top_strength(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:
+    """The dual norm of the gradient at the null model, fitted with infinite strength."""
+    dtype = _tree.dtype(init)
+    excluding = jnp.asarray(jnp.inf, dtype) * penalty
+    null = solve(f, excluding, solver, _tree.zeros_like(init), jnp.asarray(1e-10, dtype), 2000).params
+    grad = jax.grad(f)(null)
+    free = excluding.prox(grad, 1.0)
+    return penalty.dual(_tree.sub(grad, free))
+
+
+def check_strengths(where: str, strengths: Any, dtype: Any) -> Array:
+    """Strengths in descending order. Raises ValueError unless they are numbers >= 0 on one axis."""
+    made = _validate.array(where, "strengths", strengths).astype(dtype)
+    if made.ndim != 1 or made.size == 0:
+        raise ValueError(f"{where}: strengths have shape {made.shape}, expected (L,) with L >= 1.")
+    if not _validate.traced(made) and not np.all(np.asarray(made) >= 0):
+        raise ValueError(f"{where}: strengths must be >= 0, the smallest given is {np.min(np.asarray(made))}.")
+    return -jnp.sort(-made)
+
+
+def spaced(top: Array, num: int, ratio: float) -> Array:
+    """`num` strengths from top down to top * ratio, evenly on a log scale."""
+    fractions = jnp.asarray(np.geomspace(1.0, ratio, num), top.dtype)
+    return top * fractions
+
+
+def smooth_grid(f: Smooth, init: PyTree) -> Array:
+    """The top for a penalty that excludes nothing: ten times the risk's curvature shrinks every direction by 90 %."""
+    return _SMOOTH_TOP / first_step(f, init)
+
+
+def default_ratio(gauge: bool, ratio: float | None) -> float:
+    """1e-2 below the largest strength of a gauge, 1e-6 for smooth penalties, which need more decades."""
+    if ratio is not None:
+        return ratio
+    return 1e-2 if gauge else _SMOOTH_RATIO

@@ -1,0 +1,203 @@
+"""What a penalty is: two methods, and everything that follows from them written once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg import _tree
+from jaxreg._typing import Array, PyTree
+
+
+class Penalty:
+    """A function g of the parameters known by its value and its proximal map.
+
+    `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
+    names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
+    finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
+    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known);
+    `smooth` (it has a gradient everywhere).
+    """
+
+    __array_ufunc__ = None
+    convex: bool = True
+    homogeneous: bool = False
+    gauge: bool = False
+    elementwise: bool = False
+    radial: bool = False
+    indicator: bool = False
+    quadratic: bool = False
+    metric: bool = False
+    dualisable: bool = False
+    smooth: bool = False
+
+    def value(self, params: PyTree) -> Array:
+        """g(params), a number."""
+        raise NotImplementedError
+
+    def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:
+        """argmin_z step·g(z) + ½‖z - params‖², of the form of `params`."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raise ValueError if a concrete leaf is out of range; tracers pass."""
+
+    def __mul__(self, strength: Any) -> Penalty:
+        return _algebra.scaled(strength, self)
+
+    __rmul__ = __mul__
+
+    def __add__(self, other: Any) -> Penalty:
+        return _algebra.added(self, other)
+
+    def __radd__(self, other: Any) -> Penalty:
+        return _algebra.added(other, self)
+
+    def on(self, glob: str) -> Penalty:
+        """Act only on the leaves whose path, or a parent of it, matches `glob`, as in `trunk/*/kernel`."""
+        return _algebra.placed(glob, self)
+
+    def shift(self, centre: Any) -> Penalty:
+        """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
+        return _algebra.shifted(centre, self)
+
+    def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
+        """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""
+        inner = self.prox(jax.tree.map(lambda x: x / step, params), 1.0 / step)
+        return jax.tree.map(lambda x, z: x - step * z, params, inner)
+
+    def envelope(self, params: PyTree, step: Any = 1.0) -> Array:
+        """Moreau envelope min_z g(z) + ‖z - x‖²/(2 step); its gradient is (x - prox(x, step))/step."""
+        z = self.prox(params, step)
+        return self.value(z) + _tree.norm2(_tree.sub(z, params)) / (2 * step)
+
+    def residual(self, params: PyTree, grad: PyTree, step: Any = 1.0) -> PyTree:
+        """Fixed-point residual (x - prox(x - step·grad, step))/step, zero exactly at a stationary point."""
+        moved = self.prox(_tree.add_scale(params, -step, grad), step)
+        return jax.tree.map(lambda x, z: (x - z) / step, params, moved)
+
+    def dual(self, grad: PyTree) -> Array:
+        """Polar of a gauge: the smallest c >= 0 with `grad` in c ∂g(0).
+
+        Raises TypeError where the penalty is no gauge.
+        """
+        raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
+
+    def conjugate(self, grad: PyTree) -> Array:
+        """Convex conjugate g*(u) = sup_x <u, x> - g(x), possibly infinite.
+
+        Raises TypeError where no closed form is known.
+        """
+        raise TypeError(f"{self!r} states no conjugate.")
+
+
+class Leafwise(Penalty):
+    """A penalty that sees one array; on a tree it is the sum over leaves, a leaf named `intercept` left alone.
+
+    A subclass states `leaf_value(x)` and `leaf_prox(x, step)`. To take array strengths it states `leaf_terms(x)`, an
+    array of terms with the reduced axes kept at size 1, instead of `leaf_value`; a gauge states `leaf_dual_terms(u)`
+    of the same shape.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> @jr.pytree
+    ... class Cubic(jr.Leafwise):
+    ...     def leaf_value(self, x):
+    ...         return jnp.sum(jnp.abs(x) ** 3) / 3
+    ...     def leaf_prox(self, x, step):
+    ...         return jnp.sign(x) * (jnp.sqrt(1 + 4 * step * jnp.abs(x)) - 1) / (2 * step)
+    >>> (2.0 * Cubic()).prox(jnp.array([3.0, -10.0]), 1.0).tolist()
+    [1.0, -2.0]
+    """
+
+    def leaf_value(self, x: Array) -> Array:
+        """g of one array."""
+        return jnp.sum(self.leaf_terms(x))
+
+    def leaf_prox(self, x: Array, step: Any) -> Array:
+        """Prox of one array."""
+        raise NotImplementedError
+
+    def leaf_terms(self, x: Array) -> Array:
+        """The terms whose sum is the value, for array strengths; one term if not stated."""
+        return self.leaf_value(x)
+
+    def leaf_dual_terms(self, u: Array) -> Array:
+        """The terms whose largest is the dual norm, shaped like `leaf_terms`."""
+        raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
+
+    def leaf_dual(self, u: Array) -> Array:
+        """Dual norm of one array."""
+        return jnp.max(self.leaf_dual_terms(u), initial=0)
+
+    def leaf_conjugate(self, u: Array) -> Array:
+        """Conjugate of one array; for a gauge the indicator of its polar ball, to rounding."""
+        if not self.gauge:
+            raise TypeError(f"{self!r} states no conjugate.")
+        slack = 1 + 16 * jnp.finfo(u.dtype).eps
+        return jnp.where(self.leaf_dual(u) <= slack, 0.0, jnp.inf).astype(u.dtype)
+
+    def leaf_floor(self) -> Any:
+        """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
+        return 1.0
+
+    def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
+        """The penalty that acts on each named leaf, None where none does."""
+        return tuple(self if named or not is_intercept(name) else None for name in names)
+
+    def value(self, params: PyTree) -> Array:
+        """g(params), a number in the parameters' dtype."""
+        pairs = self._pairs(params)
+        terms = [part.leaf_value(x) for part, x in pairs if part is not None]
+        zero = jnp.zeros((), _tree.dtype(params))
+        return sum(terms[1:], terms[0]) if terms else zero
+
+    def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:
+        """argmin_z step·g(z) + ½‖z - x‖²; an array or tree of steps is a diagonal metric.
+
+        Raises TypeError where a metric is given and no exact prox in it is known.
+        """
+        leaves = self._pairs(params)
+        steps = _tree.spread(step, params)
+        moved = [
+            x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(leaves, steps, strict=True)
+        ]
+        return jax.tree.unflatten(jax.tree.structure(params), moved)
+
+    def dual(self, grad: PyTree) -> Array:
+        """Polar of the gauge, the largest over leaves; unpenalised leaves do not count."""
+        pairs = [(part, u) for part, u in self._pairs(grad) if part is not None]
+        return jnp.max(jnp.stack([part.leaf_dual(u) for part, u in pairs]))
+
+    def conjugate(self, grad: PyTree) -> Array:
+        """Conjugate, summed over leaves; infinite where an unpenalised leaf has a nonzero entry."""
+        total = jnp.zeros((), _tree.dtype(grad))
+        for part, u in self._pairs(grad):
+            free = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
+            total = total + (free if part is None else part.leaf_conjugate(u))
+        return total
+
+    def _pairs(self, params: PyTree) -> list[tuple[Leafwise | None, Array]]:
+        leaves = [jnp.asarray(x) for x in jax.tree.leaves(params)]
+        return list(zip(self.parts(_tree.names(params)), leaves, strict=True))
+
+
+def is_intercept(name: str) -> bool:
+    """Whether a leaf is an intercept by its name: nobody penalises it unless it is asked for."""
+    return name.rsplit("/", 1)[-1] == "intercept"
+
+
+def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
+    """Prox of one leaf in the leaf's dtype, refusing a metric the penalty cannot take."""
+    step = jnp.asarray(step, x.dtype)
+    if step.ndim and not part.metric and step.shape != jax.eval_shape(part.leaf_terms, x).shape:
+        raise TypeError(
+            f"{part!r} has no exact prox in a diagonal metric (step of shape {step.shape}): give a single step."
+        )
+    return part.leaf_prox(x, step)
+
+
+# Last, because the algebra is built of the classes above and their operators return it.
+from jaxreg.penalties import _algebra  # noqa: E402

@@ -1,0 +1,160 @@
+"""When the prox of a sum is known in closed form: one row per theorem, decided on declared traits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import jax.numpy as jnp
+
+from jaxreg._typing import Array
+
+
+class Part(Protocol):
+    """What the rules need of a penalty on one leaf."""
+
+    homogeneous: bool
+    elementwise: bool
+    radial: bool
+    indicator: bool
+    quadratic: bool
+    convex: bool
+    metric: bool
+    gauge: bool
+
+    def leaf_prox(self, x: Array, step: Any) -> Array: ...
+    def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
+    def leaf_value(self, x: Array) -> Array: ...
+    def leaf_conjugate(self, u: Array) -> Array: ...
+
+
+class Rule(NamedTuple):
+    """A theorem: when it applies to a list of parts, and the order in which their proxes compose."""
+
+    name: str
+    source: str
+    applies: Callable[[Sequence[Part]], bool]
+
+
+def _shrink(p: Part) -> bool:
+    return p.elementwise and not p.indicator
+
+
+def _interval(p: Part) -> bool:
+    return p.elementwise and p.indicator and p.convex
+
+
+RULES = (
+    Rule(
+        "one part",
+        "definition",
+        lambda ps: len(ps) == 1,
+    ),
+    Rule(
+        "interval after elementwise",
+        "a convex function of one variable restricted to an interval: clip its prox "
+        "(Combettes and Pesquet 2007, Prop. 12)",
+        lambda ps: (
+            all(_interval(p) or (_shrink(p) and p.convex) for p in ps) and sum(_shrink(p) for p in ps) <= 1
+        ),
+    ),
+    Rule(
+        "elementwise gauges",
+        "gauges of one variable: prox_{f+h} = prox_f o prox_h (Yu 2013, Theorem 4 with f homogeneous)",
+        lambda ps: all(p.elementwise and p.convex and (p.homogeneous or _interval(p)) for p in ps),
+    ),
+    Rule(
+        "radial after homogeneous",
+        "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
+        lambda ps: (
+            sum(p.radial for p in ps) == 1
+            and all(p.radial or (p.elementwise and p.homogeneous and p.convex) for p in ps)
+        ),
+    ),
+)
+
+
+def find(parts: Sequence[Part]) -> Rule | None:
+    """The first theorem that gives the prox of the sum of non-quadratic parts on one leaf."""
+    return next((rule for rule in RULES if rule.applies(parts)), None)
+
+
+def order(part: Part) -> int:
+    """Shrinkages first, then intervals, then norms of groups."""
+    return 2 if part.radial else 1 if part.indicator else 0
+
+
+def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
+    """Separate quadratics: the other parts in composing order, total curvature c (a number or like x), centre b."""
+    rest = sorted((p for p in parts if not p.quadratic), key=order)
+    pairs = [p.leaf_quadratic(x) for p in parts if p.quadratic]
+    curvature, pull = jnp.zeros((), x.dtype), jnp.zeros_like(x)
+    fixed, target = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+    for c, b in pairs:
+        curvature = jnp.broadcast_to(curvature, c.shape) + c if c.ndim else curvature + c
+        rigid = jnp.broadcast_to(jnp.isinf(c), x.shape)
+        pull = pull + jnp.where(rigid, 0.0, jnp.where(rigid, 0.0, jnp.broadcast_to(c, x.shape)) * b)
+        fixed, target = fixed | rigid, jnp.where(rigid, b, target)
+    full = jnp.broadcast_to(curvature, x.shape)
+    safe = jnp.where(fixed | (full == 0), 1.0, full)
+    return rest, curvature, jnp.where(fixed, target, pull / safe)
+
+
+def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
+    """Prox of a sum on one leaf.
+
+    A quadratic c/2‖x - b‖² is absorbed: prox_{t(g+q)}(x) = prox_{t/(1+tc) g}((x + t c b)/(1 + t c)) (Combettes and
+    Pesquet 2007, Table I), the others compose by the rule that `find` gives. Raises TypeError where there is none.
+    """
+    rest, curvature, centre = split(parts, x)
+    if rest and find(rest) is None:
+        raise TypeError(
+            f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
+            "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
+            "norm. Put the parts on separate leaves with .on(...), or solve with a splitting method."
+        )
+    if len(rest) < len(parts):
+        if curvature.ndim and not all(p.metric for p in rest):
+            raise TypeError(f"{rest!r} has no prox in a diagonal metric: give the quadratic part a single strength.")
+        x, step = absorb(x, step, curvature, centre)
+    for p in rest:
+        x = p.leaf_prox(x, step)
+    return x
+
+
+def absorb(x: Array, step: Array, c: Array, b: Array) -> tuple[Array, Array]:
+    """The point and step at which the rest is to be evaluated once c/2‖x - b‖² has been absorbed."""
+    if step.ndim or c.ndim:
+        step, c = jnp.broadcast_to(step, x.shape), jnp.broadcast_to(c, x.shape)
+    rigid = (jnp.isinf(c) | jnp.isinf(step)) & (c > 0)
+    loose = rigid | (c == 0)
+    weight = jnp.where(loose, 0.0, jnp.where(loose, 0.0, step) * jnp.where(loose, 0.0, c))
+    limit = 1 / jnp.where(rigid, c, 1.0)
+    w = jnp.broadcast_to(weight, x.shape)
+    moved = jnp.where(jnp.broadcast_to(rigid, x.shape), b, (x + w * b) / (1 + w))
+    return moved, jnp.where(rigid, limit, step / (1 + weight))
+
+
+def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
+    """Conjugate of a sum on one leaf, sup_x <u, x> - Σ g(x).
+
+    With total curvature c > 0 the maximiser is x* = prox_{g/c}(u/c + b) (Moreau 1965); where some c is 0 the
+    conjugate of the other part, an upper bound, stands in. Raises TypeError where no prox of the rest is known.
+    """
+    rest, curvature, centre = split(parts, u)
+    if rest and find(rest) is None:
+        raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
+    if curvature.ndim and not all(p.metric for p in rest):
+        raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
+    usable = (curvature > 0) & jnp.isfinite(curvature)
+    safe = jnp.where(usable, curvature, 1.0)
+    x = u / jnp.broadcast_to(safe, u.shape) + centre
+    for p in rest:
+        x = p.leaf_prox(x, 1 / safe)
+    value = jnp.sum(u * x)
+    for p in parts:
+        value = value - p.leaf_value(x)
+    flat = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
+    if len(rest) == 1 and rest[0].gauge:
+        flat = rest[0].leaf_conjugate(u)
+    return jnp.where(jnp.all(usable), value, flat)

@@ -1,0 +1,189 @@
+"""Risks: a prediction function and a loss become one number of parameters, data and sample weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg._linalg import matmul
+from jaxreg._pytree import pytree, static
+from jaxreg._typing import Array, ArrayLike, Data, Predict, PyTree
+from jaxreg.losses import Loss, Plain
+
+
+def linear(params: PyTree, X: ArrayLike) -> Array:
+    """Linear predictions X w + b.
+
+    `params` is an array w of shape (p,) or (p, k), or {"coef": w, "intercept": b} with b of shape () or (k,); X has
+    shape (n, p). Returns shape (n,) or (n, k) in their promoted dtype.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.linear({"coef": jnp.array([1.0, 2.0]), "intercept": 0.5}, jnp.eye(2)).tolist()
+    [1.5, 2.5]
+    """
+    X = jnp.asarray(X)
+    if not isinstance(params, dict):
+        return matmul(X, jnp.asarray(params))
+    scores = matmul(X, jnp.asarray(params["coef"]))
+    return scores + jnp.broadcast_to(jnp.asarray(params["intercept"], scores.dtype), scores.shape)
+
+
+def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = None) -> PyTree:
+    """Zero parameters of a linear model for the data, as a start for `minimize`, `path` and `cross_validate`.
+
+    X of shape (n, p) gives coefficients (p,), or (p, k) for targets (n, k) or `outputs=k` classes; X of shape
+    (tasks, m, p) gives (tasks, p). With `intercept` the result is {"coef": w, "intercept": b}.
+
+    >>> import numpy as np, jaxreg as jr
+    >>> jr.linear_params((np.ones((5, 3)), np.ones(5)))["coef"].shape
+    (3,)
+    """
+    X, y = (jnp.asarray(a) for a in data)
+    k = (outputs,) if outputs else y.shape[X.ndim - 1 :]
+    dtype = jnp.result_type(X.dtype, jnp.float16 if X.dtype == jnp.float16 else jnp.float32)
+    lead = X.shape[:-2]
+    coef = jnp.zeros((*lead, X.shape[-1], *k), dtype)
+    return {"coef": coef, "intercept": jnp.zeros((*lead, *k), dtype)} if intercept else coef
+
+
+@pytree
+class Risk:
+    """The weighted mean loss of predictions: (params, data, weights=None) -> Σ wᵢ ℓ(predict(params, xᵢ), yᵢ) / Σ wᵢ."""
+
+    loss: Any
+    predict: Predict = static()
+
+    def __call__(self, params: PyTree, data: Data, weights: ArrayLike | None = None) -> Array:
+        """The risk, a number."""
+        return weighted(self.row_weights(data, weights), self.losses(self.predictions(params, data), data))
+
+    def predictions(self, params: PyTree, data: Data) -> Array:
+        """Predictions, the sample axis first."""
+        return self.predict(params, data[0])
+
+    def losses(self, predictions: Array, data: Data) -> Array:
+        """One loss per example, shape (n,)."""
+        values = jnp.asarray(self.loss(predictions, data[1]))
+        if values.shape != jnp.shape(data[1])[:1]:
+            raise ValueError(
+                f"the loss returned shape {values.shape} for targets of shape {jnp.shape(data[1])} and predictions of "
+                f"shape {predictions.shape}; expected one number per example, ({jnp.shape(data[1])[0]},)."
+            )
+        return values
+
+    def conjugates(self, duals: Array, data: Data) -> Array:
+        """The loss's conjugate per example, shape (n,)."""
+        return self.loss.conjugate(duals, data[1])
+
+    def row_weights(self, data: Data, weights: ArrayLike | None = None) -> Array:
+        """Sample weights divided by their sum, so that Σ row_weights·losses is the risk; all 0 for an empty sample."""
+        shape = jnp.shape(data[1])[:1]
+        dtype = _float(data)
+        w = jnp.ones(shape, dtype) if weights is None else jnp.asarray(weights, dtype)
+        return share(w)
+
+
+@pytree
+class MultitaskRisk:
+    """The sum over tasks of each task's weighted mean loss; data and weights have a leading task axis."""
+
+    risk: Risk
+    task_weights: Any = None
+    axes: Any = static(0)
+
+    def __call__(self, params: PyTree, data: Data, weights: ArrayLike | None = None) -> Array:
+        """The risk, a number."""
+        return weighted(self.row_weights(data, weights), self.losses(self.predictions(params, data), data))
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of every task."""
+        return self.risk.loss
+
+    @property
+    def predict(self) -> Predict:
+        """The prediction function of every task."""
+        return self.risk.predict
+
+    def predictions(self, params: PyTree, data: Data) -> Array:
+        """Predictions of shape (tasks, m, ...)."""
+        axes = thaw_axes(self.axes)
+        return jax.vmap(self.risk.predictions, in_axes=(axes, 0))(params, data)
+
+    def losses(self, predictions: Array, data: Data) -> Array:
+        """One loss per task and example, shape (tasks, m)."""
+        return jax.vmap(self.risk.losses)(predictions, data)
+
+    def conjugates(self, duals: Array, data: Data) -> Array:
+        """The loss's conjugate per task and example, shape (tasks, m)."""
+        return jax.vmap(self.risk.conjugates)(duals, data)
+
+    def row_weights(self, data: Data, weights: ArrayLike | None = None) -> Array:
+        """Sample weights divided by their sum within each task, times the task's weight; shape (tasks, m)."""
+        shape = jnp.shape(data[1])[:2]
+        w = jnp.ones(shape, _float(data)) if weights is None else jnp.asarray(weights, _float(data))
+        shares = share(w)
+        if self.task_weights is None:
+            return shares
+        return shares * jnp.broadcast_to(jnp.asarray(self.task_weights, w.dtype), shape[:1])[:, None]
+
+
+def risk(predict: Predict, loss: Loss | Callable[[Any, Any], Any]) -> Risk:
+    """Combine a prediction function and a loss into a risk.
+
+    The result is callable, (params, data, weights=None) -> Σ wᵢ ℓ(predict(params, xᵢ), yᵢ) / Σ wᵢ, with
+    data = (X, y) and weights (n,) or None; rows of weight 0 do not count.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> float(jr.risk(jr.linear, jr.Squared())(jnp.zeros(1), (jnp.ones((2, 1)), jnp.array([1.0, 3.0]))))
+    2.5
+    """
+    if not callable(predict) or not callable(loss):
+        raise TypeError("risk(predict, loss) takes two functions, as in risk(jaxreg.linear, jaxreg.Squared()).")
+    return Risk(loss if isinstance(loss, Loss) else Plain(loss), predict)
+
+
+def multitask(risk: Risk, axes: Any = 0, task_weights: ArrayLike | None = None) -> MultitaskRisk:
+    """The sum over tasks of a risk, Σₜ vₜ risk(θₜ, dataₜ, weightsₜ).
+
+    `axes` is vmap's in_axes for the parameters: 0 gives every task its own copy, None shares one copy, a tree
+    prefix such as {"trunk": None, "head": 0} mixes both. `task_weights` vₜ defaults to 1; mₜ/Σm gives the pooled mean.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> joint = jr.multitask(jr.risk(jr.linear, jr.Squared()), axes=0)
+    >>> float(joint(jnp.zeros((2, 1)), (jnp.ones((2, 3, 1)), jnp.ones((2, 3)))))
+    1.0
+    """
+    return MultitaskRisk(risk, task_weights, _freeze(axes))
+
+
+def weighted(weights: Array, values: Array) -> Array:
+    """Σ wᵢ vᵢ where an entry of weight 0 never counts, not even an infinite one."""
+    return jnp.sum(jnp.where(weights > 0, weights * jnp.where(weights > 0, values, 0.0), 0.0))
+
+
+def share(weights: Array) -> Array:
+    """Weights divided by their sum along the last axis, 0 where the sum is 0."""
+    total = jnp.sum(weights, axis=-1, keepdims=True)
+    return weights / jnp.where(total > 0, total, 1.0)
+
+
+def _float(data: Data) -> Any:
+    leaves = [jnp.result_type(x) for x in jax.tree.leaves(data[0])]
+    floating = [d for d in leaves if jnp.issubdtype(d, jnp.floating)]
+    return jnp.result_type(*floating) if floating else jnp.result_type(float)
+
+
+def _freeze(axes: Any) -> Any:
+    """Axes as hashable structure: dictionaries become sorted tuples of pairs."""
+    return ("dict", *((k, _freeze(v)) for k, v in sorted(axes.items()))) if isinstance(axes, dict) else axes
+
+
+def thaw_axes(frozen: Any) -> Any:
+    """The in_axes tree that `_freeze` stored."""
+    if isinstance(frozen, tuple) and frozen and frozen[0] == "dict":
+        return {k: thaw_axes(v) for k, v in frozen[1:]}
+    return frozen

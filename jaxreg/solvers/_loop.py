@@ -1,0 +1,136 @@
+"""The one loop: run a solver until its certificate is good enough, and say per lane how it ended."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg import _tree
+from jaxreg._pytree import pytree
+from jaxreg._typing import Array, PyTree
+from jaxreg.penalties import Leafwise, Penalty
+from jaxreg.solvers._certificate import Reference, certify, reference
+from jaxreg.solvers._problem import Smooth
+
+
+_FLOOR = 256
+"""The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""
+
+
+class Status(enum.IntEnum):
+    """How a fit ended; one number per lane in every result.
+
+    >>> import jaxreg as jr
+    >>> jr.Status(0).name
+    'CONVERGED'
+    """
+
+    CONVERGED = 0
+    MAX_STEPS = 1
+    NONFINITE = 2
+    DIVERGED = 3
+    INVALID_INPUT = 4
+    EMPTY = 5
+    STALLED = 6
+
+
+@pytree
+class Solution:
+    """A fit: parameters, the whole objective, its relative gap, steps taken and a `Status` number, per lane.
+
+    `gap` is (primal - dual) / max(|objective at zero|, tiny), or the scaled KKT residual where no dual bound is known.
+    """
+
+    params: Any
+    value: Array
+    gap: Array
+    steps: Array
+    status: Array
+
+
+class State(Protocol):
+    """What the loop reads of a solver's state."""
+
+    params: Any
+    step: Array
+
+
+class Solver(Protocol):
+    """`init(f, g, x)` and `update(f, g, state)`, data already bound in f; certificates are taken every `stride` updates."""
+
+    stride: int
+    patience: int
+
+    def init(self, f: Smooth, g: Penalty, params: PyTree) -> Any: ...
+    def update(self, f: Smooth, g: Penalty, state: Any) -> Any: ...
+
+
+@pytree
+class _Carry:
+    steps: Array
+    state: Any
+    gap: Array
+    params: Any
+    value: Array
+    best: Array
+    since: Array
+
+
+def run(
+    f: Smooth, g: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int, objective: Array | None = None
+) -> Solution:
+    """Iterate from `init` to a gap of `tol`; the parameters with the best certificate so far are returned.
+
+    `objective` replaces |f + g| at zero as the scale of the gap, for a problem reduced from another.
+    """
+    init = g.prox(init, 0.0)
+    tol = jnp.maximum(tol, _FLOOR * jnp.finfo(tol.dtype).eps)
+    ref = reference(f, g, init)
+    ref = ref if objective is None else Reference(objective, ref.gradient)
+    stride = min(solver.stride, max_steps)
+    start = solver.init(f, g, init)
+    value, gap = certify(f, g, init, ref, start.step)
+    zero = jnp.zeros((), jnp.int32)
+    first = _Carry(zero, start, gap, init, value, gap, zero)
+
+    def going(c: _Carry) -> Array:
+        return (c.best > tol) & ~jnp.isnan(c.gap) & (c.steps < max_steps) & (c.since < solver.patience)
+
+    def body(c: _Carry) -> _Carry:
+        state = jax.lax.fori_loop(0, stride, lambda _, s: solver.update(f, g, s), c.state)
+        value, gap = certify(f, g, state.params, ref, state.step)
+        gap = jnp.where(_tree.all_finite(state.params), gap, jnp.nan)
+        better = gap < c.best
+        return _Carry(
+            c.steps + stride,
+            state,
+            gap,
+            _tree.where(better, state.params, c.params),
+            jnp.where(better, value, c.value),
+            jnp.where(better, gap, c.best),
+            jnp.where(gap < 0.99 * c.best, 0, c.since + 1),
+        )
+
+    end = jax.lax.while_loop(going, body, first) if max_steps else first
+    status = _status(f, g, end, gap, tol, max_steps, solver.patience)
+    return Solution(end.params, end.value, end.best, end.steps, status)
+
+
+def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_steps: int, patience: int) -> Array:
+    """Converged only by `gap <= tol`; a NaN never passes as converged."""
+    status = jnp.where(end.since >= patience, Status.STALLED, Status.MAX_STEPS)
+    status = jnp.where(end.gap > 1e3 * jnp.maximum(first, 1.0), Status.DIVERGED, status)
+    status = jnp.where(jnp.isnan(end.gap), Status.NONFINITE, status)
+    status = jnp.where(end.best <= tol, Status.CONVERGED, status)
+    status = jnp.where(jnp.any(f.rows > 0), status, Status.EMPTY)
+    return jnp.where(valid(g, end.params), status, Status.INVALID_INPUT).astype(jnp.int8)
+
+
+def valid(g: Penalty, params: PyTree) -> Array:
+    """Whether no strength is negative or NaN, decided while tracing."""
+    parts = g.parts(_tree.names(params)) if isinstance(g, Leafwise) else ()
+    floors = [jnp.asarray(p.leaf_floor()) >= 0 for p in parts if p is not None]
+    return jnp.all(jnp.stack(floors)) if floors else jnp.array(True)

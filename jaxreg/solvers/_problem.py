@@ -1,0 +1,91 @@
+"""The smooth part of an objective, bound to its data: what solvers and certificates see of a risk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg import _tree
+from jaxreg._pytree import pytree
+from jaxreg._typing import Array, Data, PyTree
+from jaxreg.losses import Squared
+from jaxreg.risk import MultitaskRisk, Risk, linear, weighted
+
+_POWER_STEPS = 24
+
+
+@pytree
+class Smooth:
+    """f(params) = Σ rowsᵢ ℓ(predict(params, xᵢ), yᵢ) + constant, with rows the weights already divided by their sum."""
+
+    risk: Any
+    data: Any
+    rows: Any
+    constant: Any = 0.0
+
+    def __call__(self, params: PyTree) -> Array:
+        """f(params)."""
+        return self.value_at(self.predictions(params))
+
+    def predictions(self, params: PyTree) -> Array:
+        """Predictions for every row."""
+        return self.risk.predictions(params, self.data)
+
+    def value_at(self, predictions: Array) -> Array:
+        """f as a function of the predictions."""
+        return weighted(self.rows, self.risk.losses(predictions, self.data)) + self.constant
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether predictions are linear in the parameters."""
+        return self.risk.predict is linear
+
+    @property
+    def is_squared(self) -> bool:
+        """Whether f is a least-squares objective of a linear model."""
+        return self.is_linear and isinstance(self.risk.loss, Squared)
+
+    @property
+    def is_multitask(self) -> bool:
+        """Whether data have a leading task axis."""
+        return isinstance(self.risk, MultitaskRisk)
+
+    def curvature(self, params: PyTree) -> Array | None:
+        """An estimate from below of the Lipschitz constant of ∇f, by power iteration; None if the loss has no bound."""
+        bound = self.risk.loss.curvature
+        if not self.is_linear or bound is None:
+            return None
+        forward = self.predictions
+        _, back = jax.vjp(forward, params)
+
+        def normal(v: PyTree) -> PyTree:
+            z = forward(v)
+            rows = jnp.reshape(self.rows, self.rows.shape + (1,) * (z.ndim - self.rows.ndim))
+            return back(jnp.broadcast_to(rows, z.shape) * z)[0]
+
+        def step(_: int, carry: tuple[PyTree, Array]) -> tuple[PyTree, Array]:
+            v, _size = carry
+            w = normal(v)
+            size = jnp.sqrt(_tree.norm2(w))
+            return jax.tree.map(lambda x: x / jnp.where(size > 0, size, 1.0), w), size
+
+        start = _unit(params)
+        size = jax.lax.fori_loop(0, _POWER_STEPS, step, (start, jnp.ones((), _tree.dtype(params))))[1]
+        return bound * size
+
+
+def bind(risk: Risk | MultitaskRisk, data: Data, weights: Array) -> Smooth:
+    """Bind a risk to data and weights."""
+    return Smooth(risk, data, risk.row_weights(data, weights), jnp.zeros((), weights.dtype))
+
+
+def _unit(params: PyTree) -> PyTree:
+    """A fixed direction of norm 1 without zero entries."""
+    keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(params)))
+    leaves, structure = jax.tree.flatten(params)
+    made = [1.0 + 0.5 * jax.random.uniform(k, x.shape, x.dtype) for k, x in zip(keys, leaves, strict=True)]
+    tree = jax.tree.unflatten(structure, made)
+    size = jnp.sqrt(_tree.norm2(tree))
+    return jax.tree.map(lambda x: x / size, tree)

@@ -1,0 +1,107 @@
+"""Exact reductions of linear problems: the intercept leaves by centring, tall least squares by its moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg import _tree
+from jaxreg._linalg import einsum, matmul
+from jaxreg._typing import Array, PyTree
+from jaxreg.losses import Squared
+from jaxreg.moments import Moments, moments
+from jaxreg.penalties import Leafwise, Penalty
+from jaxreg.risk import MultitaskRisk, Risk, linear
+from jaxreg.solvers._problem import Smooth
+
+
+class Reduced(NamedTuple):
+    """An equivalent smaller problem, its start, and the way back to the user's parameters."""
+
+    f: Smooth
+    g: Leafwise
+    init: Array
+    restore: Callable[[Array], PyTree]
+
+
+def coefficient_part(f: Smooth, g: Penalty, params: PyTree) -> tuple[Leafwise, bool] | None:
+    """What penalises the coefficients of a linear model, and whether a free intercept stands beside them."""
+    if not (f.is_linear and isinstance(g, Leafwise)) or (f.is_multitask and f.risk.axes != 0):
+        return None
+    names = _tree.names(params)
+    parts = dict(zip(names, g.parts(names), strict=True))
+    if names == ("",) and parts[""] is not None:
+        return parts[""], False
+    if set(names) == {"coef", "intercept"} and parts["intercept"] is None and parts["coef"] is not None:
+        return parts["coef"], True
+    return None
+
+
+def least_squares(f: Smooth, g: Penalty, params: PyTree) -> Reduced | None:
+    """Reduce squared loss with a linear model to one array of coefficients; None where that is not exact."""
+    found = coefficient_part(f, g, params)
+    if found is None or not f.is_squared:
+        return None
+    part, intercept = found
+    coef = params["coef"] if intercept else params
+    if is_tall(f):
+        X, y = f.data
+        take = jax.vmap(moments) if f.is_multitask else moments
+        stats = take(X, y, f.rows)
+        small = from_moments(stats, jnp.sum(f.rows, -1), intercept, f.is_multitask)
+        return Reduced(small, part, coef, restorer(stats.x_mean, stats.y_mean, intercept))
+    if not intercept:
+        return Reduced(f, part, coef, lambda w: w)
+    x_mean, y_mean = centres(f)
+    X, y = f.data
+    data = (X - x_mean[..., None, :], y - jnp.expand_dims(y_mean, f.rows.ndim - 1))
+    return Reduced(Smooth(f.risk, data, f.rows, f.constant), part, coef, restorer(x_mean, y_mean, True))
+
+
+def is_tall(f: Smooth) -> bool:
+    """Whether there are more rows than features, so that moments are the smaller problem."""
+    rows, features = f.data[0].shape[-2:]
+    return bool(rows > features)
+
+
+def centres(f: Smooth) -> tuple[Array, Array]:
+    """Weighted means of X and y, within each task."""
+    X, y = f.data
+    total = jnp.sum(f.rows, -1, keepdims=True)
+    share = f.rows / jnp.where(total > 0, total, 1.0)
+    x_mean = einsum("...n,...np->...p", share, X)
+    return x_mean, jax.vmap(matmul)(share, y) if f.is_multitask else matmul(share, y)
+
+
+def from_moments(stats: Moments, weight: Array, intercept: bool, tasks: bool) -> Smooth:
+    """A problem of p rows with the same X'X and X'y: A = Λ^½Vᵀ from X'X = VΛVᵀ, directions below rounding dropped.
+
+    `weight` is what the task counts for, () or (tasks,).
+    """
+    gram, cross, square = stats.gram(centre=intercept)
+    values, vectors = jnp.linalg.eigh(gram)
+    cut = jnp.finfo(gram.dtype).eps * gram.shape[-1] * jnp.maximum(values[..., -1:], 0.0)
+    kept = values > cut
+    root = jnp.sqrt(jnp.where(kept, values, 1.0))
+    turned = jnp.swapaxes(vectors, -1, -2)
+    A = jnp.where(kept[..., None], root[..., None] * turned, 0.0)
+    outputs = cross.ndim - gram.ndim + 1
+    rotated = matmul(turned, cross if outputs else cross[..., None])
+    target = jnp.where(kept[..., None], rotated / root[..., None], 0.0)
+    left = jnp.maximum(square - jnp.sum(jnp.square(target), -2).reshape(square.shape), 0.0)
+    constant = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * outputs) * left)
+    plain = Risk(Squared(), linear)
+    rows = jnp.broadcast_to(weight[..., None], A.shape[:-1])
+    return Smooth(MultitaskRisk(plain) if tasks else plain, (A, target if outputs else target[..., 0]), rows, constant)
+
+
+def restorer(x_mean: Array, y_mean: Array, intercept: bool) -> Callable[[Array], PyTree]:
+    """From coefficients of the centred problem to the user's parameters."""
+    outputs = y_mean.ndim - x_mean.ndim + 1
+    spec = "...p,...pk->...k" if outputs else "...p,...p->..."
+    if not intercept:
+        return lambda w: w
+    return lambda w: {"coef": w, "intercept": y_mean - einsum(spec, x_mean, w)}

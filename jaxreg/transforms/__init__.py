@@ -1,0 +1,5 @@
+"""Optax links."""
+
+from jaxreg.transforms.proximal import ProximalState, proximal
+
+__all__ = ["ProximalState", "proximal"]

@@ -1,0 +1,74 @@
+"""What every test stands on: the compilation cache, strict broadcasting, both precisions and the shared data.
+
+The environment is set before JAX is imported, so that it also reaches the processes that tests start.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def private_directory(path: Path) -> Path:
+    """The directory `path`, made if absent; a fresh one if others could write, and so run code, there."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return path if mine else Path(tempfile.mkdtemp(prefix=f"{path.name}-"))
+
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    cache = private_directory(Path(tempfile.gettempdir()) / f"jaxreg-tests-{os.getuid()}")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# Processes that tests start, wherever they run, import this checkout as the tests do.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile(
+    "jaxreg",
+    deadline=None,  # the first example compiles
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("jaxreg")
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> Iterator[np.dtype]:
+    """Each of the two precisions, JAX's 64-bit mode switched to match."""
+    with jax.enable_x64(request.param == "float64"):
+        yield np.dtype(request.param)
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """JAX's 64-bit mode on for one test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], dict[str, np.ndarray]]:
+    """`shared_data(name)`: the arrays of `name`.npz in JAXREG_DATA or ../shared/data; skips if absent."""
+    folder = Path(os.environ.get("JAXREG_DATA") or ROOT.parent / "shared" / "data")
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        path = folder / f"{name.removesuffix('.npz')}.npz"
+        if not path.is_file():
+            pytest.skip(f"{path} is absent")
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    return load
