@@ -10,4 +10,3 @@ import jax.numpy as jnp
 HIGHEST = jax.lax.Precision.HIGHEST
 einsum = partial(jnp.einsum, precision=HIGHEST)
 matmul = partial(jnp.matmul, precision=HIGHEST)
-

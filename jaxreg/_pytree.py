@@ -11,19 +11,17 @@ import numpy as np
 T = TypeVar("T")
 
 
-def static(default: Any = dataclasses.MISSING, **kwargs: Any) -> Any:
+def static(*, default: Any = dataclasses.MISSING) -> Any:
     """Declare a field that is part of the structure (hashable, fixed while tracing), not a leaf.
 
     >>> from jaxreg import pytree, static
     >>> @pytree
     ... class Power:
-    ...     exponent: int = static(2)
+    ...     exponent: int = static(default=2)
     >>> Power(3).exponent
     3
     """
-    if default is not dataclasses.MISSING:
-        kwargs["default"] = default
-    return dataclasses.field(metadata={"static": True}, **kwargs)
+    return dataclasses.field(metadata={"static": True}, default=default)
 
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(static, dataclasses.field))

@@ -78,7 +78,7 @@ def spread(prefix: PyTree, tree: PyTree) -> list[Any]:
     """One entry of `prefix` for every leaf of `tree`: a number or array serves all, a tree must match."""
     leaves, structure = jax.tree.flatten(tree)
     given, shape = jax.tree.flatten(prefix)
-    if shape == structure:
+    if bool(shape == structure):  # type: ignore[operator]
         return given
     if len(given) == 1 and jax.tree_util.treedef_is_leaf(shape):
         return given * len(leaves)

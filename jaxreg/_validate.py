@@ -25,7 +25,7 @@ def traced(*trees: PyTree) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
-def array(where: str, name: str, value: Any, labels: bool = False) -> Array:
+def array(where: str, name: str, value: Any, labels: bool = False, announce: bool = False) -> Array:
     """A real array in native byte order: floats stay, integers and booleans become floats unless they are labels.
 
     Raises TypeError for complex, object, text, masked or sparse input, ValueError for ragged lists.
@@ -44,9 +44,10 @@ def array(where: str, name: str, value: Any, labels: bool = False) -> Array:
     if labels and made.dtype.kind != "f":
         return jnp.array(made.astype(np.int32), copy=True)
     if made.dtype.kind in "iub":
-        made = made.astype(np.float64 if jax.config.jax_enable_x64 else np.float32)
+        made = made.astype(np.float64 if jax.config.read("jax_enable_x64") else np.float32)
     made = made.astype(made.dtype.newbyteorder("="), copy=False)
-    _announce(made.dtype, where)
+    if announce:
+        _announce(made.dtype, where)
     return jnp.array(made, copy=True)
 
 
@@ -54,7 +55,7 @@ _announced: set[str] = set()
 
 
 def _announce(dtype: np.dtype[Any], where: str) -> None:
-    if dtype == np.float64 and not jax.config.jax_enable_x64 and "float64" not in _announced:
+    if dtype == np.float64 and not jax.config.read("jax_enable_x64") and "float64" not in _announced:
         _announced.add("float64")
         warnings.warn(
             f"{where}: jaxreg computes this float64 input in float32, because JAX's 64-bit mode is off. For "
@@ -72,8 +73,8 @@ def problem(where: str, data: Data, weights: Any, *, tasks: bool, labels: bool) 
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")
-    X = jax.tree.map(lambda x: array(where, "X", x), data[0])
-    y = array(where, "y", data[1], labels)
+    X = jax.tree.map(lambda x: array(where, "X", x, announce=True), data[0])
+    y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))
     if labels and jnp.issubdtype(y.dtype, jnp.floating):

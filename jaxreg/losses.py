@@ -22,13 +22,15 @@ class Loss:
 
     `curvature` bounds the second derivative in the prediction (None: unbounded or unknown); `conjugate(dual, target)`
     is sup_z dual z - loss(z, target), elementwise, infinite outside its domain; `separable` says that outputs do not
-    interact; `labels` says that targets are integer class labels; `dual` that the conjugate is known.
+    interact; `labels` that targets are integer class labels; `dual` that the conjugate is known; `quadratic` that it
+    is half the squared error.
     """
 
     dual: bool = False
     curvature: float | None = None
     separable: bool = True
     labels: bool = False
+    quadratic: bool = False
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """One number per example."""
@@ -73,7 +75,7 @@ class Squared(Loss):
     """
 
     curvature = 1.0
-    dual = True
+    dual = quadratic = True
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """½(z - y)², summed over outputs."""
@@ -138,8 +140,8 @@ class Softmax(Loss):
     """Cross-entropy of class scores (n, k) with integer labels (n,) in 0..k-1: log Σ eᶻ - z_y.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Softmax()(jnp.zeros((1, 4)), jnp.array([2])).round(4).tolist()
-    [1.3863]
+    >>> round(float(jr.Softmax()(jnp.zeros((1, 4)), jnp.array([2]))[0]), 4)
+    1.3863
     """
 
     curvature = 0.5
@@ -153,8 +155,10 @@ class Softmax(Loss):
         return jax.nn.logsumexp(z, axis=-1) - jnp.sum(z * self._onehot(z, target), axis=-1)
 
     def conjugate(self, dual: Array, target: Array) -> Array:
-        """Negative entropy of q = d + onehot(y) on the simplex."""
-        return jnp.sum(_xlogx(dual + self._onehot(dual, target)), axis=-1)
+        """Negative entropy of q = d + onehot(y) on the simplex, else infinity."""
+        slack = 16 * dual.shape[-1] * jnp.finfo(dual.dtype).eps
+        entropy = jnp.sum(_xlogx(dual + self._onehot(dual, target)), axis=-1)
+        return jnp.where(jnp.abs(jnp.sum(dual, axis=-1)) <= slack, entropy, jnp.inf)
 
     def _onehot(self, scores: Array, target: ArrayLike) -> Array:
         return jax.nn.one_hot(jnp.asarray(target, int), scores.shape[-1], dtype=scores.dtype)

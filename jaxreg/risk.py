@@ -92,7 +92,7 @@ class MultitaskRisk:
 
     risk: Risk
     task_weights: Any = None
-    axes: Any = static(0)
+    axes: Any = static(default=0)
 
     def __call__(self, params: PyTree, data: Data, weights: ArrayLike | None = None) -> Array:
         """The risk, a number."""

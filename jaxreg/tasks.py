@@ -19,7 +19,7 @@ class Tasks:
 
     data: Data
     weights: Array
-    ids: tuple[Any, ...] = static(())
+    ids: tuple[Any, ...] = static(default=())
 
     def __len__(self) -> int:
         return self.weights.shape[0]
@@ -76,7 +76,7 @@ def _blocks(X: Any, y: Any, task_id: Any, weights: Any) -> tuple[tuple[Any, ...]
         given = [None] * len(X) if weights is None else list(weights)
         if len(given) != len(X):
             raise ValueError(f"tasks: {len(given)} arrays of weights for {len(X)} tasks.")
-        return tuple(range(len(X))), [_block(t, *pair, w) for t, (pair, w) in enumerate(zip(X, given, strict=True))]
+        return tuple(range(len(X))), [_block(t, x, y, w) for t, ((x, y), w) in enumerate(zip(X, given, strict=True))]
     if y is None or task_id is None:
         raise TypeError("tasks: X goes with both y and task_id, or alone as a list of (X, y) pairs.")
     labels = np.asarray(task_id)
@@ -102,7 +102,7 @@ def _block(name: Any, X: Any, y: Any, weights: Any) -> Block:
     w = np.ones(len(y), X.dtype) if weights is None else np.asarray(_validate.array(where, "weights", weights))
     if w.shape != (len(y),) or not np.all(np.isfinite(w)) or np.any(w < 0):
         raise ValueError(f"{where} needs one finite weight >= 0 per row, got shape {w.shape}.")
-    bad = ~(np.isfinite(X).all(1) & np.isfinite(y.reshape(len(y), -1)).all(1)) & (w > 0)
+    bad = ~(np.isfinite(X).all(1) & np.isfinite(y).all(tuple(range(1, y.ndim)))) & (w > 0)
     if bad.any():
         raise ValueError(f"{where} has NaN or infinite entries, first in row {int(np.argmax(bad))}; drop or fill them.")
     return X, y, w.astype(X.dtype)

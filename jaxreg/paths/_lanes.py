@@ -115,7 +115,7 @@ def _by_moments(
     counts = _counts(risk, stats.weight)
 
     def one(m: Moments, weight: Array) -> Solution:
-        f = from_moments(m, weight, intercept, tasks)
+        f = from_moments(risk, m, weight, intercept)
         restore = restorer(m.x_mean, m.y_mean, intercept)
         square = m.gram(centre=False)[2]
         zero = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * (square.ndim - weight.ndim)) * square)

@@ -33,7 +33,7 @@ class Path:
     gap: Array
     status: Array
     steps: Array
-    route: str = static("generic")
+    route: str = static(default="generic")
 
     def __getitem__(self, index: Any) -> PyTree:
         """The parameters at one index, as in `path[cv.best]`."""

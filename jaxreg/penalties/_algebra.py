@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import reduce
@@ -14,21 +13,17 @@ import numpy as np
 
 from jaxreg import _tree
 from jaxreg._pytree import pytree, show, static
-from jaxreg._typing import Array, PyTree
+from jaxreg._typing import Array
 from jaxreg.penalties import _rules
 from jaxreg.penalties._base import Leafwise, Penalty, prox_leaf
 
 
 def scaled(strength: Any, penalty: Penalty) -> Penalty:
-    """Strength * penalty; sums distribute and plain numbers multiply out."""
+    """Strength * penalty; sums distribute. Strengths nest, so that numbers of every make have one structure."""
     if isinstance(strength, Penalty):
         raise TypeError("A penalty is multiplied by a strength (a number or array), not by a penalty.")
     if isinstance(penalty, Sum):
         return Sum(tuple(scaled(strength, term) for term in penalty.terms))
-    if isinstance(penalty, Scaled) and isinstance(strength, (int, float)):
-        inner = penalty.strength
-        if isinstance(inner, (int, float)) and math.isfinite(strength) and math.isfinite(inner):
-            return Scaled(strength * inner, penalty.penalty)
     return Scaled(strength, penalty)
 
 
@@ -70,10 +65,11 @@ def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:
                 f"strength of shape {s.shape} does not broadcast to the penalty's terms of shape {shape}: give a "
                 "number, one value per feature (last axis), or one per task as strength[:, None]."
             ) from error
-    off = (s == 0) | (amount == 0) if s.ndim == amount.ndim or not (s.ndim and amount.ndim) else None
-    if off is None:
+    if s.ndim and amount.ndim and s.ndim != amount.ndim:
         raise ValueError(f"strength of shape {s.shape} does not fit {amount.shape}.")
-    return jnp.where(off, 0.0, jnp.where(off, 0.0, s) * jnp.where(off, 0.0, amount))
+    infinite, zero = jnp.isinf(s) | jnp.isinf(amount), (s == 0) | (amount == 0)
+    limit = jnp.where(zero, 0.0, jax.lax.stop_gradient(s * amount))  # its derivative would be 0 * inf
+    return jnp.where(infinite, limit, jnp.where(infinite, 0.0, s) * jnp.where(infinite, 0.0, amount))
 
 
 @pytree
@@ -99,12 +95,9 @@ class Scaled(Leafwise):
     quadratic = property(lambda self: self.penalty.quadratic)
     metric = property(lambda self: self.penalty.metric)
     smooth = property(lambda self: self.penalty.smooth)
+    bounded = property(lambda self: self.penalty.bounded)
 
-    @property
-    def dualisable(self) -> bool:
-        """Gauges, quadratics and sets keep their conjugate under a strength."""
-        g = self.penalty
-        return g.dualisable and (g.gauge or g.quadratic or g.indicator)
+    dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:
         """Raise ValueError for a negative or NaN strength."""
@@ -164,6 +157,11 @@ class Scaled(Leafwise):
         return jnp.where(off, 0.0, jnp.where(off, 1.0, least) * jnp.where(off, 1.0, inner))
 
 
+def _keeps_conjugate(g: Penalty) -> bool:
+    """Gauges, quadratics and sets keep their conjugate under a strength."""
+    return g.dualisable and (g.gauge or g.quadratic or g.indicator)
+
+
 def _scaled_part(strength: Any, part: Leafwise) -> Leafwise:
     return Sum(tuple(Scaled(strength, p) for p in part.terms)) if isinstance(part, Sum) else Scaled(strength, part)
 
@@ -185,6 +183,7 @@ class On(Leafwise):
     glob: str = static()
     convex = property(lambda self: self.penalty.convex)
     smooth = property(lambda self: self.penalty.smooth)
+    bounded = property(lambda self: self.penalty.bounded)
 
     def __repr__(self) -> str:
         inner = repr(self.penalty)
@@ -227,6 +226,7 @@ class Shift(Leafwise):
     quadratic = property(lambda self: self.penalty.quadratic)
     metric = property(lambda self: self.penalty.metric)
     smooth = property(lambda self: self.penalty.smooth)
+    bounded = property(lambda self: self.penalty.bounded)
     dualisable = property(lambda self: self.penalty.dualisable)
 
     def check(self) -> None:
@@ -242,11 +242,11 @@ class Shift(Leafwise):
         table = dict(zip(given, leaves, strict=True))
         inner = _parts(self.penalty, names, named)
         if given == ("",):
-            table = {name: leaves[0] for name in names}
+            table = dict.fromkeys(names, leaves[0])
         missing = [n for n, p in zip(names, inner, strict=True) if p is not None and n not in table]
         if missing:
             raise ValueError(f".shift(centre) has no leaf for {missing}; its leaves are {list(given)}.")
-        return tuple(None if p is None else shifted(table[n], p) for n, p in zip(names, inner, strict=True))
+        return tuple(None if p is None else _shifted_part(table[n], p) for n, p in zip(names, inner, strict=True))
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at x - centre."""
@@ -274,6 +274,10 @@ class Shift(Leafwise):
         return jnp.broadcast_to(jnp.asarray(self.centre, x.dtype), x.shape)
 
 
+def _shifted_part(centre: Any, part: Leafwise) -> Leafwise:
+    return Sum(tuple(Shift(p, centre) for p in part.terms)) if isinstance(part, Sum) else Shift(part, centre)
+
+
 @pytree
 class Sum(Leafwise):
     """g + h + ...; its prox exists where the leaves are disjoint or a theorem in `_rules` gives it."""
@@ -289,18 +293,10 @@ class Sum(Leafwise):
     metric = property(lambda self: all(t.metric or t.quadratic for t in self.terms))
     homogeneous = property(lambda self: all(t.homogeneous for t in self.terms))
     smooth = property(lambda self: all(t.smooth for t in self.terms))
+    bounded = property(lambda self: any(t.bounded for t in self.terms))
 
-    @property
-    def dualisable(self) -> bool:
-        """Whether a quadratic makes the conjugate finite and the rest has a prox, in a metric if need be."""
-        rest = [t for t in self.terms if not t.quadratic]
-        return len(rest) < len(self.terms) and (not rest or _rules.find(rest) is not None)
-
-    @property
-    def gauge(self) -> bool:
-        """Whether one gauge remains besides quadratics: then it decides where zero is optimal."""
-        rest = [t for t in self.terms if not t.quadratic]
-        return len(rest) == 1 and rest[0].gauge and not any(isinstance(t, Shift) for t in self.terms)
+    dualisable = property(lambda self: _has_conjugate(self.terms))
+    gauge = property(lambda self: _is_gauge(self.terms))
 
     def check(self) -> None:
         """Check every term."""
@@ -340,13 +336,20 @@ class Sum(Leafwise):
         return reduce(jnp.add, [jnp.asarray(t.leaf_floor()) for t in self.terms])
 
 
+def _has_conjugate(terms: Sequence[Leafwise]) -> bool:
+    """Whether a quadratic makes the conjugate finite and the rest has a prox."""
+    rest = [t for t in terms if not t.quadratic]
+    return len(rest) < len(terms) and (not rest or _rules.find(rest) is not None)
+
+
+def _is_gauge(terms: Sequence[Leafwise]) -> bool:
+    """Whether one gauge remains besides quadratics about zero: then it decides where zero is optimal."""
+    rest = [t for t in terms if not t.quadratic]
+    return len(rest) == 1 and rest[0].gauge and not any(isinstance(t, Shift) for t in terms)
+
+
 def _meet(parts: list[Leafwise]) -> Leafwise | None:
     if len(parts) < 2:
         return parts[0] if parts else None
     flat = [q for p in parts for q in (p.terms if isinstance(p, Sum) else (p,))]
     return Sum(tuple(flat))
-
-
-def no_penalty(names: PyTree) -> tuple[None, ...]:
-    """The parts of no penalty at all."""
-    return (None,) * len(_tree.names(names))

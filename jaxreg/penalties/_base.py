@@ -18,8 +18,9 @@ class Penalty:
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
     finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
-    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known);
-    `smooth` (it has a gradient everywhere).
+    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
+    `dualisable` (the conjugate is known);
+    `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone).
     """
 
     __array_ufunc__ = None
@@ -33,6 +34,7 @@ class Penalty:
     metric: bool = False
     dualisable: bool = False
     smooth: bool = False
+    bounded: bool = False
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -139,6 +141,10 @@ class Leafwise(Penalty):
         slack = 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.where(self.leaf_dual(u) <= slack, 0.0, jnp.inf).astype(u.dtype)
 
+    def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
+        """Curvature c (a number or shaped like x) and centre b of a quadratic c/2 ‖x - b‖²."""
+        raise TypeError(f"{self!r} is not quadratic.")
+
     def leaf_floor(self) -> Any:
         """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
         return 1.0
@@ -161,9 +167,7 @@ class Leafwise(Penalty):
         """
         leaves = self._pairs(params)
         steps = _tree.spread(step, params)
-        moved = [
-            x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(leaves, steps, strict=True)
-        ]
+        moved = [x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(leaves, steps, strict=True)]
         return jax.tree.unflatten(jax.tree.structure(params), moved)
 
     def dual(self, grad: PyTree) -> Array:

@@ -22,7 +22,7 @@ class ToMean(Leafwise):
     [[1.0], [3.0]]
     """
 
-    axis: int = static(0)
+    axis: int = static(default=0)
     smooth = True
 
     def leaf_terms(self, x: Array) -> Array:

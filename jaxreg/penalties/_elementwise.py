@@ -31,7 +31,7 @@ class L1(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Soft thresholding; an infinite step gives 0."""
-        return jnp.sign(x) * jnp.maximum(x * jnp.sign(x) - step, 0.0)
+        return jnp.where(x * jnp.sign(x) <= step, jnp.zeros_like(x), x - jnp.sign(x) * step)
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """|u|."""
@@ -99,7 +99,7 @@ class Box(Leafwise):
 
     lower: ArrayLike = 0.0
     upper: ArrayLike = 1.0
-    elementwise = indicator = metric = dualisable = True
+    elementwise = indicator = metric = dualisable = bounded = True
 
     def check(self) -> None:
         """Raise ValueError unless lower <= upper."""

@@ -23,11 +23,11 @@ class L2(Leafwise):
     norm of the result solves one monotone scalar equation, by safeguarded Newton steps.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.L2(axis=0).prox(jnp.array([[3.0, 0.1], [4.0, 0.1]]), 1.0).round(3).tolist()
-    [[2.4, 0.0], [3.2, 0.0]]
+    >>> jr.L2(axis=0).prox(jnp.array([[3.0, 0.1], [4.0, 0.1]]), 2.5).tolist()
+    [[1.5, 0.0], [2.0, 0.0]]
     """
 
-    axis: int | tuple[int, ...] | None = static(None)
+    axis: int | tuple[int, ...] | None = static(default=None)
     homogeneous = gauge = radial = metric = dualisable = True
 
     def leaf_terms(self, x: Array) -> Array:
@@ -87,4 +87,3 @@ def _metric_prox(x: Array, step: Array, axis: Any) -> Array:
     root = newton(jax.lax.stop_gradient(root))  # one differentiable step carries the implicit derivative
     keep = jnp.broadcast_to(root, x.shape) / (jnp.broadcast_to(root, x.shape) + jnp.where(zero, 1.0, finite))
     return jnp.where(zero | ~jnp.isfinite(step), 0.0 * x, x * jnp.where(zero, 0.0, keep))
-

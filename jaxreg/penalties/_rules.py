@@ -54,9 +54,7 @@ RULES = (
         "interval after elementwise",
         "a convex function of one variable restricted to an interval: clip its prox "
         "(Combettes and Pesquet 2007, Prop. 12)",
-        lambda ps: (
-            all(_interval(p) or (_shrink(p) and p.convex) for p in ps) and sum(_shrink(p) for p in ps) <= 1
-        ),
+        lambda ps: all(_interval(p) or (_shrink(p) and p.convex) for p in ps) and sum(_shrink(p) for p in ps) <= 1,
     ),
     Rule(
         "elementwise gauges",

@@ -1,6 +1,6 @@
 """Certificates of optimality: the relative duality gap, or the scaled KKT residual where no dual bound is known.
 
-With α = ℓ'(predictions) as dual point, f(x) + g(x) >= -Σ rows ℓ*(κα) + constant - g*(-Aᵀ(κ rows α)) for every κ in [0, 1]
+With α = ℓ'(predictions), f(x) + g(x) >= constant - Σ rows ℓ*(κα) - g*(-Aᵀ(κ rows α)) for every κ in [0, 1]
 (Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge fixes κ so that its polar
 constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the better bound counts.
 """

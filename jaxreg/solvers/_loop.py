@@ -15,7 +15,6 @@ from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._problem import Smooth
 
-
 _FLOOR = 256
 """The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""
 
@@ -59,11 +58,15 @@ class State(Protocol):
 
 
 class Solver(Protocol):
-    """`init(f, g, x)` and `update(f, g, state)`, data already bound in f; certificates are taken every `stride` updates."""
+    """`init(f, g, x)` and `update(f, g, state)`, data already bound in f.
 
-    stride: int
-    patience: int
+    A certificate is taken every `stride` updates; after `patience` of them without progress the fit has stalled.
+    """
 
+    @property
+    def stride(self) -> int: ...
+    @property
+    def patience(self) -> int: ...
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> Any: ...
     def update(self, f: Smooth, g: Penalty, state: Any) -> Any: ...
 

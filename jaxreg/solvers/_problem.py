@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from jaxreg import _tree
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, Data, PyTree
-from jaxreg.losses import Squared
 from jaxreg.risk import MultitaskRisk, Risk, linear, weighted
 
 _POWER_STEPS = 24
@@ -45,7 +44,7 @@ class Smooth:
     @property
     def is_squared(self) -> bool:
         """Whether f is a least-squares objective of a linear model."""
-        return self.is_linear and isinstance(self.risk.loss, Squared)
+        return self.is_linear and self.risk.loss.quadratic
 
     @property
     def is_multitask(self) -> bool:

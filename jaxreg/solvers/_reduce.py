@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +11,9 @@ import jax.numpy as jnp
 from jaxreg import _tree
 from jaxreg._linalg import einsum, matmul
 from jaxreg._typing import Array, PyTree
-from jaxreg.losses import Squared
 from jaxreg.moments import Moments, moments
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.risk import MultitaskRisk, Risk, linear
+from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._problem import Smooth
 
 
@@ -51,7 +50,7 @@ def least_squares(f: Smooth, g: Penalty, params: PyTree) -> Reduced | None:
         X, y = f.data
         take = jax.vmap(moments) if f.is_multitask else moments
         stats = take(X, y, f.rows)
-        small = from_moments(stats, jnp.sum(f.rows, -1), intercept, f.is_multitask)
+        small = from_moments(f.risk, stats, jnp.sum(f.rows, -1), intercept)
         return Reduced(small, part, coef, restorer(stats.x_mean, stats.y_mean, intercept))
     if not intercept:
         return Reduced(f, part, coef, lambda w: w)
@@ -59,6 +58,26 @@ def least_squares(f: Smooth, g: Penalty, params: PyTree) -> Reduced | None:
     X, y = f.data
     data = (X - x_mean[..., None, :], y - jnp.expand_dims(y_mean, f.rows.ndim - 1))
     return Reduced(Smooth(f.risk, data, f.rows, f.constant), part, coef, restorer(x_mean, y_mean, True))
+
+
+def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Callable[[PyTree], PyTree]]:
+    """The same problem with centred features, its start, and the way back: first-order steps need it.
+
+    Nothing changes unless a linear model has a free intercept for every task and output.
+    """
+    found = coefficient_part(f, g, params)
+    if found is None or not found[1]:
+        return f, params, lambda x: x
+    X, y = f.data
+    x_mean = centres(f)[0]
+    outputs = params["coef"].ndim - x_mean.ndim
+    spec = "...p,...pk->...k" if outputs else "...p,...p->..."
+
+    def moved(x: PyTree, sign: float) -> PyTree:
+        return {"coef": x["coef"], "intercept": x["intercept"] + sign * einsum(spec, x_mean, x["coef"])}
+
+    small = Smooth(f.risk, (X - x_mean[..., None, :], y), f.rows, f.constant)
+    return small, moved(params, 1.0), lambda x: moved(x, -1.0)
 
 
 def is_tall(f: Smooth) -> bool:
@@ -73,13 +92,14 @@ def centres(f: Smooth) -> tuple[Array, Array]:
     total = jnp.sum(f.rows, -1, keepdims=True)
     share = f.rows / jnp.where(total > 0, total, 1.0)
     x_mean = einsum("...n,...np->...p", share, X)
+    y = y.astype(X.dtype)
     return x_mean, jax.vmap(matmul)(share, y) if f.is_multitask else matmul(share, y)
 
 
-def from_moments(stats: Moments, weight: Array, intercept: bool, tasks: bool) -> Smooth:
+def from_moments(risk: Risk | MultitaskRisk, stats: Moments, weight: Array, intercept: bool) -> Smooth:
     """A problem of p rows with the same X'X and X'y: A = Λ^½Vᵀ from X'X = VΛVᵀ, directions below rounding dropped.
 
-    `weight` is what the task counts for, () or (tasks,).
+    `risk` has squared loss and a linear model; `weight` is what the task counts for, () or (tasks,).
     """
     gram, cross, square = stats.gram(centre=intercept)
     values, vectors = jnp.linalg.eigh(gram)
@@ -93,9 +113,8 @@ def from_moments(stats: Moments, weight: Array, intercept: bool, tasks: bool) ->
     target = jnp.where(kept[..., None], rotated / root[..., None], 0.0)
     left = jnp.maximum(square - jnp.sum(jnp.square(target), -2).reshape(square.shape), 0.0)
     constant = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * outputs) * left)
-    plain = Risk(Squared(), linear)
     rows = jnp.broadcast_to(weight[..., None], A.shape[:-1])
-    return Smooth(MultitaskRisk(plain) if tasks else plain, (A, target if outputs else target[..., 0]), rows, constant)
+    return Smooth(risk, (A, target if outputs else target[..., 0]), rows, constant)
 
 
 def restorer(x_mean: Array, y_mean: Array, intercept: bool) -> Callable[[Array], PyTree]:

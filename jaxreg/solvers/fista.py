@@ -41,9 +41,9 @@ class FISTA:
     """
 
     step: Any = None
-    restart: bool = static(True)
-    stride: int = static(10)
-    patience: int = static(60)
+    restart: bool = static(default=True)
+    stride: int = static(default=10)
+    patience: int = static(default=60)
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> FISTAState:
         """Start at rest from `params`."""

@@ -17,7 +17,7 @@ from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import certify, reference
 from jaxreg.solvers._loop import Solution, Solver, Status, run
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._reduce import coefficient_part, least_squares
+from jaxreg.solvers._reduce import centred, coefficient_part, least_squares
 from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
 from jaxreg.solvers.newton import Newton
@@ -85,16 +85,19 @@ def prepare(
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
-    """Newton where its reduction is exact and the penalty convex, else FISTA."""
-    exact = penalty.convex and f.is_squared and coefficient_part(f, penalty, init) is not None
+    """Newton where its reduction is exact and the penalty convex and not a bounded set, else FISTA."""
+    exact = penalty.convex and not penalty.bounded and f.is_squared and coefficient_part(f, penalty, init) is not None
     return Newton() if exact else FISTA()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5,))
 def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int) -> Solution:
-    """Run a solver; Newton runs on the reduced problem, and its answer is certified again on the given one."""
+    """Run a solver on centred features; Newton runs on the reduced problem and is certified again on the given one."""
     if not isinstance(solver, Newton):
-        return run(f, penalty, solver, init, tol, max_steps)
+        same, start, back = centred(f, penalty, init)
+        scale = reference(f, penalty, init).objective
+        fit = run(same, penalty, solver, start, tol, max_steps, scale)
+        return Solution(back(fit.params), fit.value, fit.gap, fit.steps, fit.status)
     reduced = least_squares(f, penalty, init)
     if reduced is None:
         raise TypeError(
@@ -127,10 +130,11 @@ def report(where: str, status: Array, gap: Array, on_fail: OnFail) -> None:
     if not codes.any():
         return
     counts = ", ".join(f"{int((codes == s).sum())} {s.name}" for s in Status if s and (codes == s).any())
+    worst = np.nanmax(np.append(np.asarray(gap, float).ravel(), 0.0))
     message = (
         f"{where}: {int((codes != 0).sum())} of {codes.size} fits did not converge ({counts}); "
-        f"largest relative gap {np.nanmax(np.append(np.asarray(gap, float).ravel(), 0.0)):.1e}. Raise max_steps or tol, "
-        "or compute in float64."
+        f"largest relative gap {worst:.1e}. Raise max_steps or tol, or "
+        "compute in float64."
     )
     if on_fail == "raise":
         raise RuntimeError(message)

@@ -1,4 +1,4 @@
-"""Semismooth Newton augmented Lagrangian for least squares: a few small dense solves per fit, whatever the conditioning.
+"""Semismooth Newton augmented Lagrangian for least squares: a few small solves per fit, whatever the conditioning.
 
 The proximal point iteration x⁺ = argmin ½‖Ax - b‖² + g(x) + ‖x - x̄‖²/(2σ) is solved through its dual,
 min_y ψ(y) = ½‖y‖² + <y, b> + [<u, w> - ½‖w‖²]/σ - g(w) with u = x̄ - σAᵀy and w = prox_{σg}(u), a smooth strongly convex
@@ -20,7 +20,9 @@ from jaxreg.penalties import Penalty
 from jaxreg.solvers._problem import Smooth
 
 _HALVINGS = 20
+_SMOOTH = 1e4
 _DENSE = 400
+_CG_TOL, _CG_STEPS = 1e-3, 150
 
 
 @pytree
@@ -45,8 +47,8 @@ class Newton:
 
     scale: float = 1e4
     growth: float = 10.0
-    stride: int = static(1)
-    patience: int = static(40)
+    stride: int = static(default=1)
+    patience: int = static(default=40)
 
     def init(self, f: Smooth, g: Penalty, params: Any) -> NewtonState:
         """Start from `params` with the residual as dual point."""
@@ -57,8 +59,8 @@ class Newton:
         step = 1 / jnp.where(curvature > 0, curvature, 1.0)
         forward, back, target = _operators(f, params)
         dual = forward(params) - target
-        limit = self.scale if params.dtype == jnp.float64 else 1e3
-        return NewtonState(params, params, dual, back(dual), jnp.minimum(self.scale, limit) * step, step)
+        sigma = jnp.minimum(self.scale * (_SMOOTH if g.smooth else 1.0), _limits(params.dtype)[0]) * step
+        return NewtonState(params, params, dual, back(dual), sigma, step)
 
     def update(self, f: Smooth, g: Penalty, state: NewtonState) -> NewtonState:
         """One Newton step on the dual, then an outer step if the inner problem is solved well enough."""
@@ -81,11 +83,15 @@ class Newton:
         rest = _tree.norm2(dual + target - forward(w))
         noise = jnp.square(32 * jnp.finfo(w.dtype).eps) * jnp.sum(jnp.square(target))
         solved = rest <= jnp.maximum(0.25 / sigma * _tree.norm2(w - state.centre), noise)
-        ceiling = 1e10 if w.dtype == jnp.float64 else 1e5
-        raised = jnp.minimum(self.growth * sigma, ceiling * state.step)
+        raised = jnp.minimum(self.growth * sigma, _limits(w.dtype)[1] * state.step)
         return NewtonState(
             w, jnp.where(solved, w, state.centre), dual, pulled, jnp.where(solved, raised, sigma), state.step
         )
+
+
+def _limits(dtype: Any) -> tuple[float, float]:
+    """The largest first and last σ in units of 1/L that the dtype's digits bear."""
+    return (1e9, 1e10) if dtype == jnp.float64 else (1e3, 1e5)
 
 
 def _operators(f: Smooth, params: Array) -> tuple[Any, Any, Array]:
@@ -125,12 +131,12 @@ def _newton_direction(
     def hessian(d: Array) -> Array:
         return d + sigma * forward(derivative(back(d)))
 
-    if gradient.size <= _DENSE:
+    if g.smooth and gradient.size <= _DENSE:
         basis = jnp.eye(gradient.size, dtype=gradient.dtype).reshape(gradient.size, *gradient.shape)
         matrix = jax.vmap(hessian)(basis).reshape(gradient.size, gradient.size)
         solved = _solve_positive(matrix, -gradient.reshape(-1, 1))
         return solved.reshape(gradient.shape)
-    return jax.scipy.sparse.linalg.cg(hessian, -gradient, tol=1e-3, maxiter=150)[0]
+    return jax.scipy.sparse.linalg.cg(hessian, -gradient, tol=_CG_TOL, maxiter=_CG_STEPS)[0]
 
 
 def _diagonal_solve(f: Smooth, diagonal: Array, gradient: Array) -> Array:

@@ -43,8 +43,8 @@ class Optax:
     """
 
     tx: optax.GradientTransformation = static()
-    stride: int = static(10)
-    patience: int = static(200)
+    stride: int = static(default=10)
+    patience: int = static(default=200)
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> OptaxState:
         """The transformation's own start."""

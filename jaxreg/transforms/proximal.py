@@ -15,9 +15,9 @@ from jaxreg.transforms._metric import Gain, metric_of, start_gain
 
 
 class ProximalState(NamedTuple):
-    """Steps taken, the preconditioner's state, and the gain of a linear one."""
+    """Step number, the preconditioner's state, and the gain of a linear one."""
 
-    count: Array
+    taken: Array
     inner: Any
     gain: Gain
 
@@ -57,7 +57,7 @@ def proximal(
     ) -> tuple[PyTree, ProximalState]:
         if params is None:
             raise ValueError("jaxreg.proximal needs the parameters: call tx.update(updates, state, params).")
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = learning_rate(state.taken) if callable(learning_rate) else learning_rate
         if preconditioner is None:
             target, steps, inner, gain = _add(params, updates), rate, state.inner, state.gain
         else:
@@ -67,7 +67,7 @@ def proximal(
             target = jax.tree.map(lambda p, d: p - jnp.asarray(rate, p.dtype) * d.astype(p.dtype), params, direction)
             steps = jax.tree.map(lambda h: rate * h, inverse)
         new = penalty.prox(target, _steps(steps, params))
-        return _tree.sub(new, params), ProximalState(optax.safe_increment(state.count), inner, gain)
+        return _tree.sub(new, params), ProximalState(optax.safe_increment(state.taken), inner, gain)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -78,6 +78,6 @@ def _add(params: PyTree, updates: PyTree) -> PyTree:
 
 
 def _steps(steps: Any, params: PyTree) -> Any:
-    if jax.tree.structure(steps) == jax.tree.structure(params):
+    if bool(jax.tree.structure(steps) == jax.tree.structure(params)):  # type: ignore[operator]
         return jax.tree.map(lambda s, p: jnp.asarray(s, p.dtype), steps, params)
     return steps

@@ -1,0 +1,186 @@
+"""Four pictures of a comparison: CV curves, coefficient paths, error by task, sparsity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxreg.cli._compare import Result
+from jaxreg.cli._problem import Problem
+from jaxreg.cli._verdict import error_name, shown, unit_name, winner
+
+INK, BLUE, ORANGE, GREY = "#222222", "#1f6fb4", "#d9730d", "#9a9a9a"
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 150,
+}
+MOST_LINES, FEW_TASKS = 400, 12
+
+
+def write(folder: Path, problem: Problem, results: Sequence[Result]) -> None:
+    """Write cv_curves.png, paths.png, error_by_task.png and sparsity.png into the folder."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawings = {"cv_curves": _curves, "paths": _paths, "error_by_task": _by_task, "sparsity": _sparsity}
+    with mpl.rc_context(STYLE):
+        for name, draw in drawings.items():
+            figure = Figure()
+            FigureCanvasAgg(figure)
+            draw(figure, problem, results)
+            figure.savefig(folder / f"{name}.png")
+
+
+def _grid(figure: Any, count: int, height: float = 2.6, **options: Any) -> list[Any]:
+    """Axes for so many panels, four to a row, the spare ones removed."""
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure.set_size_inches(3.3 * columns + 0.4, height * rows + 0.9)
+    axes = figure.subplots(rows, columns, squeeze=False, **options).ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    return list(axes[:count])
+
+
+def _curves(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
+    axes = _grid(figure, len(results))
+    top = winner(results)
+    best, worst, null = (
+        shown(problem, v)
+        for v in (top.mean[top.best], max(r.mean[r.best] for r in results), max(r.mean[0] for r in results))
+    )
+    room = max(min(4 * (worst - best), null - best), 0.25 * (null - best))
+    for ax, result in zip(axes, results, strict=True):
+        mean, low, high = _band(problem, result)
+        ax.fill_between(result.strengths, low, high, color=BLUE, alpha=0.2, lw=0)
+        ax.plot(result.strengths, mean, color=BLUE, lw=1.8)
+        ax.axhline(best, color=GREY, lw=0.8, ls=":")
+        ax.axvline(result.strengths[result.best], color=ORANGE, lw=1.3)
+        ax.axvline(result.strengths[result.one_se], color=ORANGE, lw=1.3, ls="--")
+        ax.set(xscale="log", ylim=(best - 0.15 * room, best + 1.1 * room))
+        ax.set_title(f"{result.method.name}: {mean[result.best]:.4g}", fontweight="bold" if result is top else None)
+        ax.invert_xaxis()
+    figure.supxlabel("strength (strong to weak)", fontsize=10)
+    figure.supylabel(f"CV {error_name(problem)}\n({unit_name(problem)})", fontsize=10)
+    figure.suptitle(
+        f"{problem.table.name}: {top.method.name} has the smallest cross-validation error ({best:.4g})\n"
+        "orange: chosen strength, best (solid) and one-standard-error (dashed); dotted: the best of all; "
+        "band: ± 1 standard error",
+        fontsize=11,
+        ha="left",
+        x=0.01,
+    )
+
+
+def _band(problem: Problem, result: Result) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    edges = (result.mean, result.mean - result.error, result.mean + result.error)
+    curves = [np.sqrt(np.maximum(e, 0)) if problem.loss == "squared" else e for e in edges]
+    return curves[0], curves[1], curves[2]
+
+
+def _paths(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
+    axes = _grid(figure, len(results))
+    for ax, result in zip(axes, results, strict=True):
+        paths = result.path[:, 0] if result.method.kind == "pooled" else result.path
+        lines = paths.reshape(len(result.strengths), -1)
+        chosen = np.linspace(0, lines.shape[1] - 1, min(MOST_LINES, lines.shape[1])).astype(int)
+        ax.plot(result.strengths, lines[:, chosen], lw=0.7, alpha=0.6)
+        ax.axvline(result.strengths[result.best], color=INK, lw=1.2)
+        ax.axvline(result.strengths[result.one_se], color=INK, lw=1.2, ls="--")
+        near = lines[: result.best + 1]
+        room = 0.35 * (np.ptp(near) or 1.0)
+        ax.set(xscale="log", ylim=(near.min() - room, near.max() + room))
+        ax.set_title(f"{result.method.name}: {_counted(result)}")
+        ax.invert_xaxis()
+    figure.supxlabel("strength (strong to weak)", fontsize=10)
+    figure.supylabel("coefficient (standardised features)", fontsize=10)
+    figure.suptitle(
+        f"{problem.table.name}: coefficients grow as the strength falls; "
+        "black: chosen strength, best (solid) and one-standard-error (dashed)",
+        fontsize=11,
+        ha="left",
+        x=0.01,
+    )
+
+
+def _counted(result: Result) -> str:
+    size = result.standardised[0].size if result.method.kind == "pooled" else result.standardised.size
+    return f"rank {result.counted}" if result.method.counts == "rank" else f"{result.counted} of {size} nonzero"
+
+
+def _by_task(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
+    errors = np.array([[_task_error(problem, v) for v in r.test_losses] for r in results])
+    errors = errors[:, (seen := np.isfinite(errors).all(0))]
+    ids = [name for name, kept in zip(problem.ids, seen, strict=True) if kept]
+    figure.set_size_inches(9.5, 0.5 * len(results) + 1.9)
+    ax = figure.subplots()
+    place = np.arange(len(results))
+    if len(ids) > FEW_TASKS:
+        line = {"color": ORANGE, "lw": 1.8}
+        ax.boxplot(
+            list(errors), positions=place, orientation="horizontal", widths=0.6, showfliers=False, medianprops=line
+        )
+        jitter = np.random.default_rng(0).uniform(-0.22, 0.22, errors.shape)
+        ax.plot(errors.T, (place[:, None] + jitter).T, ".", color=BLUE, ms=4, alpha=0.35)
+    else:
+        offsets = np.linspace(-0.2, 0.2, len(ids)) if len(ids) > 1 else np.zeros(1)
+        for name, row, offset in zip(ids, errors.T, offsets, strict=True):
+            ax.plot(row, place + offset, "o", ms=7, label=name)
+        ax.hlines(place, 0, errors.max() * 1.05, color=GREY, lw=0.5, zorder=0)
+        if len(ids) > 1:
+            ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=problem.table.task_column or "target")
+    middle = np.median(errors, 1)
+    ax.set_yticks(place, [r.method.name for r in results])
+    ax.invert_yaxis()
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"held-out {error_name(problem)} of a task ({unit_name(problem)})")
+    best = results[int(np.argmin(middle))].method.name
+    ax.set_title(f"{problem.table.name}: the median task is predicted best by {best} ({middle.min():.4g})")
+
+
+def _task_error(problem: Problem, losses: np.ndarray) -> float:
+    return shown(problem, np.mean(losses)) if len(losses) else float("nan")
+
+
+def _sparsity(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
+    import matplotlib as mpl
+
+    axes = _grid(figure, len(results), height=3.2)
+    limit = np.quantile(np.abs(np.concatenate([r.standardised.ravel() for r in results])), 0.98) or 1.0
+    colours = mpl.colormaps["RdBu_r"].copy()
+    colours.set_bad("#e6e6e6")
+    tasks, features = len(problem.ids), problem.table.features
+    for i, (ax, result) in enumerate(zip(axes, results, strict=True)):
+        shade = np.ma.masked_equal(result.standardised, 0.0)
+        picture = ax.imshow(shade, aspect="auto", cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
+        ax.set_title(f"{result.method.name}: {_counted(result)}")
+        if len(features) <= 20:
+            lowest = i + 4 >= len(results)
+            ax.set_xticks(range(len(features)), features if lowest else [""] * len(features))
+            ax.tick_params("x", rotation=90, labelsize=8)
+        if tasks <= 15:
+            ax.set_yticks(range(tasks), problem.ids if i % 4 == 0 else [""] * tasks, fontsize=8)
+        ax.spines[:].set_visible(False)
+    figure.colorbar(picture, ax=axes, shrink=0.8, label="coefficient (standardised features)", extend="both")
+    figure.supylabel(f"task ({problem.table.task_column or 'target'})", fontsize=10)
+    figure.supxlabel("feature", fontsize=10)
+    few = min(results, key=lambda r: np.count_nonzero(r.standardised) / r.standardised.size)
+    figure.suptitle(
+        f"{problem.table.name}: {few.method.name} uses the fewest coefficients; grey cells are exact zeros",
+        fontsize=11,
+        ha="left",
+        x=0.01,
+    )
