@@ -14,7 +14,8 @@ from jaxreg.cli._errors import InputError
 _ABOUT = """Compare ways of sharing between tasks: one pooled model, independent ridge, lasso and elastic net, joint
 features, low rank, and shrinkage towards the tasks' mean. Each is cross-validated over a path of strengths on the same
 folds, then judged on the same held-out rows. Within a method all tasks use one strength; "independent" means that
-nothing couples them. Several targets are one task each. Tables, plots and coefficients are written to --out."""
+nothing couples them. Intercepts are each task's own and free, but "towards the mean" shrinks
+them too. Several targets are one task each. Tables, plots and coefficients are written to --out."""
 
 
 class _Parser(argparse.ArgumentParser):

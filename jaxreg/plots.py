@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxreg.cli._compare import Result
+from jaxreg.cli._compare import Result, beyond_rounding
 from jaxreg.cli._problem import Problem
 from jaxreg.cli._verdict import error_name, shown, unit_name, winner
 
@@ -103,7 +103,7 @@ def _paths(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
         near = lines[: result.best + 1]
         room = 0.35 * (np.ptp(near) or 1.0)
         ax.set(xscale="log", ylim=(near.min() - room, near.max() + room))
-        ax.set_title(f"{result.method.name}: {_counted(result)}")
+        ax.set_title(f"{result.method.name}: {_counted(result)}", fontsize=10)
         ax.invert_xaxis()
     figure.supxlabel("strength (strong to weak)", fontsize=10)
     figure.supylabel("coefficient (standardised features)", fontsize=10)
@@ -118,7 +118,7 @@ def _paths(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
 
 def _counted(result: Result) -> str:
     size = result.standardised[0].size if result.method.kind == "pooled" else result.standardised.size
-    return f"rank {result.counted}" if result.method.counts == "rank" else f"{result.counted} of {size} nonzero"
+    return f"rank {result.counted}" if result.method.counts == "rank" else f"{result.counted}/{size} nonzero"
 
 
 def _by_task(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
@@ -164,9 +164,9 @@ def _sparsity(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
     colours.set_bad("#e6e6e6")
     tasks, features = len(problem.ids), problem.table.features
     for i, (ax, result) in enumerate(zip(axes, results, strict=True)):
-        shade = np.ma.masked_equal(result.standardised, 0.0)
+        shade = np.ma.masked_where(~beyond_rounding(result.standardised), result.standardised)
         picture = ax.imshow(shade, aspect="auto", cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
-        ax.set_title(f"{result.method.name}: {_counted(result)}")
+        ax.set_title(f"{result.method.name}: {_counted(result)}", fontsize=10)
         if len(features) <= 20:
             lowest = i + 4 >= len(results)
             ax.set_xticks(range(len(features)), features if lowest else [""] * len(features))
@@ -177,9 +177,9 @@ def _sparsity(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
     figure.colorbar(picture, ax=axes, shrink=0.8, label="coefficient (standardised features)", extend="both")
     figure.supylabel(f"task ({problem.table.task_column or 'target'})", fontsize=10)
     figure.supxlabel("feature", fontsize=10)
-    few = min(results, key=lambda r: np.count_nonzero(r.standardised) / r.standardised.size)
+    few = min(results, key=lambda r: beyond_rounding(r.standardised).mean())
     figure.suptitle(
-        f"{problem.table.name}: {few.method.name} uses the fewest coefficients; grey cells are exact zeros",
+        f"{problem.table.name}: {few.method.name} uses the fewest coefficients; grey cells are zeros",
         fontsize=11,
         ha="left",
         x=0.01,

@@ -20,7 +20,7 @@ from jaxreg.cli._verdict import error_name, shown, shown_error, unit_name, verdi
 
 ERRORS = ("CV error ± SE", "held-out\nerror", "strength\nbest", "strength\n1-SE", "nonzeros\n(rank)")
 EFFORT = ("largest\nrel. gap", "compile\nseconds", "run\nseconds", "number\nof fits")
-WIDE = 105
+WIDE = 126
 
 
 def introduce(console: Any, problem: Problem) -> None:

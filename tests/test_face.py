@@ -22,9 +22,7 @@ FLOORS = {
     **{f"jaxreg.{name}": 2 for name in ("risk", "moments", "transforms")},
     "jaxreg.solvers": 3,
     **{f"jaxreg.{name}": 4 for name in ("paths", "selection", "sweeps", "tasks")},
-    **{
-        f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")
-    },
+    **{f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")},
 }
 EXTRAS = ("matplotlib", "orbax", "pandas", "psutil", "pyarrow", "rich", "sklearn", "xarray")
 KNOWN_TO_SOLVERS = (
@@ -78,9 +76,7 @@ def fault_inside(module: str, target: str, level: int) -> str | None:
 def fault_outside(module: str, target: str, level: int) -> str | None:
     """Why `module`, on floor `level`, may not import the third-party `target`, if so."""
     root = target.split(".")[0]
-    if root == "optax" and not any(
-        within(module, name) for name in ("jaxreg.transforms", "jaxreg.solvers.optax")
-    ):
+    if root == "optax" and not any(within(module, name) for name in ("jaxreg.transforms", "jaxreg.solvers.optax")):
         return "optax belongs in transforms/ and solvers/optax.py"
     if root == "flax" and not within(module, "jaxreg.nn"):
         return "flax belongs in nn/"
@@ -182,9 +178,7 @@ def test_what_the_layout_allows_passes(module: str, source: str) -> None:
 
 def test_all_is_a_literal_list_of_strings_without_repeats() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    assigned = [
-        n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"
-    ]
+    assigned = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
     assert len(assigned) == 1 and isinstance(assigned[0], ast.List)
     names = ast.literal_eval(assigned[0])
     assert names == jaxreg.__all__ and all(isinstance(name, str) for name in names)

@@ -12,9 +12,7 @@ import jax
 import pytest
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-FENCE = re.compile(
-    r"^(?P<tick>`{3,}|~{3,})[ \t]*(?P<kind>\S*)[^\n]*\n(?P<body>.*?)^(?P=tick)[ \t]*$", re.M | re.S
-)
+FENCE = re.compile(r"^(?P<tick>`{3,}|~{3,})[ \t]*(?P<kind>\S*)[^\n]*\n(?P<body>.*?)^(?P=tick)[ \t]*$", re.M | re.S)
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.S)
 
 
@@ -110,9 +108,7 @@ def test_first_commands_of_the_readme_run(readme: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_python_blocks_of_the_readme_run(
-    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_python_blocks_of_the_readme_run(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     blocks = [block for block in fences(readme) if block.kind == "python"]
     assert blocks, "README.md shows no Python"
@@ -128,9 +124,7 @@ TESTS = "\n```sh\npip install -e '.[test]'; python -m pytest -n 2\n```\n"
 
 
 def test_a_good_quick_start_is_read() -> None:
-    first, second = quick_start(
-        "# jaxreg\n\n" + SETUP + TESTS + "```python\nx = 1\n```\n## More\n```sh\nls\n```\n"
-    )
+    first, second = quick_start("# jaxreg\n\n" + SETUP + TESTS + "```python\nx = 1\n```\n## More\n```sh\nls\n```\n")
     assert main_jobs(first) == [({}, ["jaxreg"])]
     assert runs_pytest(commands(second)[-1])
 
@@ -152,9 +146,7 @@ def test_a_bad_quick_start_is_caught(text: str) -> None:
 
 
 def test_commands_are_split_as_a_shell_would() -> None:
-    script = (
-        "# set up\nA=1 .venv/bin/python -m jaxreg tecator \\\n  --out 'a b' && ls; pip install x  # done\n"
-    )
+    script = "# set up\nA=1 .venv/bin/python -m jaxreg tecator \\\n  --out 'a b' && ls; pip install x  # done\n"
     job = ["A=1", ".venv/bin/python", "-m", "jaxreg", "tecator", "--out", "a b"]
     assert commands(script) == [job, ["ls"], ["pip", "install", "x"]]
     assert main_jobs(script) == [({"A": "1"}, ["jaxreg", "tecator", "--out", "a b"])]

@@ -18,7 +18,7 @@ from jaxreg.cli._problem import prepare
 from jaxreg.cli._progress import progress
 from jaxreg.cli._table import load
 
-WIDTH = 120
+WIDTH = 130
 
 
 def run(args: argparse.Namespace) -> None:

@@ -13,10 +13,9 @@ import numpy as np
 
 import jaxreg as jr
 from jaxreg.cli._clock import Clock
-from jaxreg.cli._methods import LOSSES, Method, Setup, methods, setup
+from jaxreg.cli._methods import LOSSES, Method, Setup, fits, methods, setup
 from jaxreg.cli._problem import Problem
-
-RATIO = 1e-4
+from jaxreg.cli._strengths import strengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,39 +57,27 @@ class Result:
         return float(np.mean(np.concatenate(self.test_losses_one_se)))
 
 
-def compare(problem: Problem, strengths: int, progress: Callable[[str], AbstractContextManager[Any]]) -> list[Result]:
+def compare(problem: Problem, num: int, progress: Callable[[str], AbstractContextManager[Any]]) -> list[Result]:
     """Every method that suits the problem; `progress(name)` surrounds each."""
     found: list[Result] = []
     for method in methods(len(problem.ids)):
         given = setup(method, problem)
-        grid = _grid(method, found, strengths)
+        grid = strengths(method.penalty, given.data, given.weights, given.share, problem.loss, num)
         with progress(method.name), Clock() as clock:
             cv = jr.cross_validate(
                 given.risk,
                 method.penalty,
                 given.data,
+                strengths=grid,
                 weights=given.weights,
                 folds=given.folds,
-                init=jr.linear_params(given.data),
+                init=given.init,
                 scoring=_Score(given.risk, problem.loss),
                 on_fail="ignore",
-                **grid,
             )
             jax.block_until_ready(cv)
         found.append(_result(method, problem, given, cv, clock))
     return found
-
-
-def _grid(method: Method, found: list[Result], num: int) -> dict[str, Any]:
-    """Ridge-like penalties keep their default range; the elastic net starts where its L1 half excludes everything."""
-    if method.name == "elastic net":
-        lasso = next(r for r in found if r.method.name.endswith("lasso"))
-        return {"strengths": 2 * lasso.strengths}
-    return {"num": num, "ratio": None if _smooth(method) else RATIO}
-
-
-def _smooth(method: Method) -> bool:
-    return isinstance(method.penalty, (jr.Ridge, jr.ToMean))
 
 
 @dataclass(frozen=True)
@@ -110,16 +97,13 @@ def _times(loss: str) -> float:
 
 
 def _result(method: Method, problem: Problem, given: Setup, cv: Any, clock: Clock) -> Result:
-    path = jax.tree.map(np.asarray, cv.path.params)
-    tasks, single = len(problem.ids), path["coef"].ndim == 2
-    coefs = np.repeat(path["coef"][:, None], tasks, 1) if single else path["coef"]
-    intercepts = np.repeat(path["intercept"][:, None], tasks, 1) if single else path["intercept"]
+    coefs, intercepts = fits(method, problem, cv.path.params)
     best, one_se = int(cv.best), int(cv.one_se)
     coef, intercept = original(problem, coefs[best], intercepts[best])
-    strengths = np.asarray(cv.strengths)
+    tasks = 1 if method.kind == "pooled" else len(problem.ids)
     return Result(
         method=method,
-        strengths=strengths,
+        strengths=np.asarray(cv.strengths),
         mean=np.asarray(cv.mean),
         error=np.asarray(cv.standard_error),
         gap=np.concatenate([np.asarray(cv.gap), np.asarray(cv.path.gap)[None]]),
@@ -132,19 +116,24 @@ def _result(method: Method, problem: Problem, given: Setup, cv: Any, clock: Cloc
         path=coefs,
         test_losses=held_out_losses(problem, coef, intercept),
         test_losses_one_se=held_out_losses(problem, *original(problem, coefs[one_se], intercepts[one_se])),
-        counted=_count(method, path["coef"][best]),
-        counted_one_se=_count(method, path["coef"][one_se]),
-        fits=len(strengths) * (len(given.folds) + 1) * (1 if single else tasks),
+        counted=_count(method, coefs[best]),
+        counted_one_se=_count(method, coefs[one_se]),
+        fits=cv.strengths.size * (len(given.folds) + 1) * tasks,
         compile_seconds=clock.compile,
         run_seconds=clock.run,
     )
 
 
 def _count(method: Method, coef: np.ndarray) -> int:
-    if method.counts == "nonzeros":
-        return int(np.count_nonzero(coef))
-    values = np.linalg.svd(coef, compute_uv=False)
-    return int((values > 1e3 * np.finfo(coef.dtype).eps * max(values[0], np.finfo(coef.dtype).tiny)).sum())
+    """Coefficients, or singular values, beyond rounding."""
+    if method.counts == "rank":
+        return int(beyond_rounding(np.linalg.svd(coef, compute_uv=False)).sum())
+    return int(beyond_rounding(coef[:1] if method.kind == "pooled" else coef).sum())
+
+
+def beyond_rounding(values: np.ndarray) -> np.ndarray:
+    """Where values are more than rounding beside the largest; a feature constant within a task leaves such noise."""
+    return np.asarray(np.abs(values) > 1e3 * np.finfo(values.dtype).eps * np.abs(values).max())
 
 
 def original(problem: Problem, coef: np.ndarray, intercept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

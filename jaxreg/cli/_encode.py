@@ -69,7 +69,7 @@ def target(name: str, column: Any, loss: str) -> np.ndarray:
         levels = np.unique(values.astype(str))
         if loss != "logistic" or len(levels) != 2:
             two = " with two values" if loss == "logistic" else ""
-            raise InputError(f"target {name!r} holds text such as {levels[0]!r}; expected numbers{two}.")
+            raise InputError(f"target {name!r} holds text such as {str(levels[0])!r}; expected numbers{two}.")
         return np.asarray(values.astype(str) == levels[1], np.float64)
     y = values.astype(np.float64)
     distinct = np.unique(y)

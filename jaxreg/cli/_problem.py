@@ -74,7 +74,7 @@ def _groups(table: Table) -> tuple[tuple[str, ...], list[np.ndarray]]:
     labels = table.task if table.task.dtype.kind in "biuf" else table.task.astype(str)
     names, codes = np.unique(labels, return_inverse=True)
     if len(names) < 2:
-        raise InputError(f"--task {table.task_column} has one value only, {names[0]!r}; leave --task out.")
+        raise InputError(f"--task {table.task_column} has one value only, {str(names[0])!r}; leave --task out.")
     return tuple(str(name) for name in names), [np.flatnonzero(codes == t) for t in range(len(names))]
 
 

@@ -71,6 +71,8 @@ def _from_frame(name: str, frame: Any, targets: list[str], task: str | None, los
     frame = frame.rename(columns=str)
     _check_columns(list(frame.columns), targets, task)
     frame, notes = _drop_missing(frame, drop_missing)
+    if not len(frame):
+        raise InputError(f"{name} has no rows{' without missing cells' if notes else ''}; a few per task are needed.")
     labels = None if task is None else frame[task].to_numpy()
     columns = [c for c in frame.columns if c not in {*targets, task}]
     if not columns:

@@ -65,8 +65,6 @@ def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:
                 f"strength of shape {s.shape} does not broadcast to the penalty's terms of shape {shape}: give a "
                 "number, one value per feature (last axis), or one per task as strength[:, None]."
             ) from error
-    if s.ndim and amount.ndim and s.ndim != amount.ndim:
-        raise ValueError(f"strength of shape {s.shape} does not fit {amount.shape}.")
     infinite, zero = jnp.isinf(s) | jnp.isinf(amount), (s == 0) | (amount == 0)
     limit = jnp.where(zero, 0.0, jax.lax.stop_gradient(s * amount))  # its derivative would be 0 * inf
     return jnp.where(infinite, limit, jnp.where(infinite, 0.0, s) * jnp.where(infinite, 0.0, amount))

@@ -196,10 +196,12 @@ def is_intercept(name: str) -> bool:
 def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
     """Prox of one leaf in the leaf's dtype, refusing a metric the penalty cannot take."""
     step = jnp.asarray(step, x.dtype)
-    if step.ndim and not part.metric and step.shape != jax.eval_shape(part.leaf_terms, x).shape:
-        raise TypeError(
-            f"{part!r} has no exact prox in a diagonal metric (step of shape {step.shape}): give a single step."
-        )
+    if step.ndim and step.shape != jax.eval_shape(part.leaf_terms, x).shape:
+        if not part.metric:
+            raise TypeError(
+                f"{part!r} has no exact prox in a diagonal metric (step of shape {step.shape}): give a single step."
+            )
+        step = jnp.broadcast_to(step, x.shape)
     return part.leaf_prox(x, step)
 
 

@@ -52,7 +52,7 @@ def minimize(
     >>> import numpy as np, jaxreg as jr
     >>> X, y = np.eye(3, dtype="float32"), np.array([3.0, -1.0, 0.2], "float32")
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.1 * jr.L1(), np.zeros(3), (X, y))
-    >>> sol.params.round(2).tolist()
+    >>> [round(w, 2) for w in sol.params.tolist()]
     [2.7, -0.7, 0.0]
     """
     where = "minimize"

@@ -1,0 +1,1 @@
+"""Problems x methods x judge: times at equal achieved gap. Run it with `python -m bench`."""

@@ -1,0 +1,115 @@
+"""What is shown and kept: the machine, one line per method and problem, the same as JSON and as Markdown."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import jaxreg as jr
+from bench.race import Result
+
+COLUMNS = (
+    "problem",
+    "n x p",
+    "task",
+    "method",
+    "tol",
+    "gap",
+    "compile s",
+    "median s",
+    "fastest s",
+    "/ jaxreg",
+)
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
+_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn")
+
+
+def machine() -> dict[str, str | int]:
+    """Processor, threads and versions: what a time means nothing without."""
+    found: dict[str, str | int] = {
+        "processor": _processor(),
+        "cpus": os.cpu_count() or 0,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
+    }
+    found |= {name: os.environ.get(name, "unset") for name in _THREADS}
+    return found | {"jaxreg": jr.__version__} | {name: _version(name) for name in _PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """One line of the table; `ratio` is this method's time over the first method's."""
+    size = f"{result.rows} x {result.features}"
+    gap = f"{result.gap:.1e}" + ("" if result.reached else " not reached")
+    times = (_seconds(result.compile), _seconds(result.median), _seconds(result.fastest))
+    if not result.reached:
+        times = ("-", f"> {result.last:.1f}", "-")
+    ratio = "-" if math.isnan(result.ratio) else f"{result.ratio:.2f}"
+    return (result.problem, size, result.task, result.method, f"{result.tol:.0e}", gap, *times, ratio)
+
+
+def _seconds(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """The table as Markdown, for a README."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, results)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def show(results: Sequence[Result], title: str) -> None:
+    """Print the machine and the table, with rich where it is installed."""
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    if importlib.util.find_spec("rich") is None:
+        print(f"{title}\n{markdown(results)}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*COLUMNS, title=title)
+    for result in results:
+        table.add_row(*cells(result))
+    console = Console()
+    Console(width=max(console.width, 140) if not console.is_terminal else None).print(table)
+
+
+def _plain(value: object) -> object:
+    """JSON has no NaN and no infinity."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def save(results: Sequence[Result], path: Path) -> None:
+    """Write the machine and the results as JSON, whole or not at all."""
+    rows = [
+        {name: _plain(value) for name, value in (asdict(result) | {"compile": result.compile}).items()}
+        for result in results
+    ]
+    text = json.dumps({"machine": machine(), "results": rows}, indent=1) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(file.name, 0o644)
+    os.replace(file.name, path)

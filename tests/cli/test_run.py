@@ -1,0 +1,135 @@
+"""The comparison end to end: files, exact reproduction, and numbers that can be recomputed from the files."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxreg.__main__ import main
+
+FILES = ["coefficients.csv", "cv_curves.png", "error_by_task.png", "paths.png", "result.json", "sparsity.png"]
+METHODS = [
+    "pooled",
+    "independent ridge",
+    "independent lasso",
+    "elastic net",
+    "joint features",
+    "low rank",
+    "towards the mean",
+]
+QUICK = ["--folds", "3", "--strengths", "6"]
+
+
+def read(out: Path) -> tuple[dict, pd.DataFrame]:
+    """result.json and coefficients.csv."""
+    return json.loads((out / "result.json").read_text()), pd.read_csv(out / "coefficients.csv", dtype={"task": str})
+
+
+def design(table: pd.DataFrame, features: list[str]) -> np.ndarray:
+    """Columns of the table by the report's names of features, 1 for the intercept."""
+    made = {"(intercept)": np.ones(len(table)), **{c: table[c] for c in table if f"{c}" in features}}
+    for name in features:
+        if "=" in name:
+            column, level = name.split("=")
+            made[name] = (table[column] == level).astype(float)
+    return np.column_stack([made[name] for name in features])
+
+
+def predictions(table: pd.DataFrame, coefficients: pd.DataFrame, tasks: pd.Series) -> np.ndarray:
+    """Linear predictions of one method, each row by its task's coefficients."""
+    wide = coefficients.pivot(index="task", columns="feature", values="coefficient")
+    return (design(table, list(wide.columns)) * wide.loc[tasks].to_numpy()).sum(1)
+
+
+def timeless(result: dict) -> dict:
+    """A result without what differs from run to run."""
+    kept = {k: v for k, v in result.items() if k not in ("seconds", "settings")}
+    kept["methods"] = {
+        m: {k: v for k, v in n.items() if not k.endswith("_seconds")} for m, n in result["methods"].items()
+    }
+    return kept
+
+
+def test_tasks_end_to_end(csv: Path, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+    out = csv.parent / "out"
+    words = [str(csv), "--target", "y", "--task", "group", *QUICK, "--out", str(out)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "Sharing" in said and str(out) in said and all(name in said for name in METHODS)
+    assert sorted(p.name for p in out.iterdir()) == FILES
+    assert sorted(p.name for p in csv.parent.iterdir()) == ["out", "small.csv"]
+    result, coefficients = read(out)
+    assert list(result["methods"]) == METHODS and not jax.config.jax_enable_x64
+
+    rows = result["data"]["test_rows"]
+    held = table.iloc[rows]
+    assert 0.2 < len(rows) / len(table) < 0.3 and sum(result["data"]["held_out_rows"]) == len(rows)
+    for name, numbers in result["methods"].items():
+        predicted = predictions(held, coefficients[coefficients["method"] == name], held["group"])
+        assert np.sqrt(np.mean((held["y"] - predicted) ** 2)) == pytest.approx(numbers["best"]["held_out_error"])
+        assert numbers["largest_gap"] <= 1e-6 and numbers["unconverged"] == 0
+        assert numbers["fits"] == 6 * 4 * (1 if name == "pooled" else 4)
+        assert len(numbers["path"]["strength"]) == 6
+    best = min(result["methods"], key=lambda m: result["methods"][m]["cv_error"])
+    assert result["winner"] == best
+
+    train = table.drop(index=rows)
+    scale = dict(zip(result["data"]["features"], result["data"]["feature_scale"], strict=True))
+    mean = dict(zip(result["data"]["features"], result["data"]["feature_mean"], strict=True))
+    assert scale["b"] == pytest.approx(train["b"].std(ddof=0)) and mean["b"] == pytest.approx(train["b"].mean())
+    assert abs(mean["b"] - table["b"].mean()) > 1e-6
+
+    before = (out / "coefficients.csv").read_bytes()
+    assert main(words) == 0
+    assert timeless(read(out)[0]) == timeless(result)
+    assert (out / "coefficients.csv").read_bytes() == before
+
+
+def test_several_targets_are_tasks_in_standard_deviations(csv: Path, table: pd.DataFrame) -> None:
+    path, out = csv.parent / "targets.parquet", csv.parent / "out"
+    table[["a", "b", "c", "y", "z"]].to_parquet(path)
+    assert main([str(path), "--target", "y", "z", *QUICK, "--out", str(out)]) == 0
+    result, coefficients = read(out)
+    assert result["data"]["tasks"] == ["y", "z"] and list(result["methods"]) == METHODS
+    held = table.iloc[result["data"]["test_rows"]]
+    train = table.drop(index=held.index)
+    chosen = coefficients[coefficients["method"] == "low rank"]
+    errors = []
+    for target in ("y", "z"):
+        predicted = predictions(held, chosen, pd.Series([target] * len(held)))
+        errors.append((held[target] - predicted) / train[target].std(ddof=0))
+    error = np.sqrt(np.mean(np.concatenate(errors) ** 2))
+    assert error == pytest.approx(result["methods"]["low rank"]["best"]["held_out_error"])
+
+
+@pytest.mark.parametrize(("loss", "target"), [("logistic", "hit"), ("huber", "y"), ("poisson", "count")])
+def test_other_losses_and_a_single_task(loss: str, target: str, csv: Path, table: pd.DataFrame) -> None:
+    path, out = csv.parent / "single.csv", csv.parent / "out"
+    table[["a", "b", target]].to_csv(path, index=False)
+    assert main([str(path), "--target", target, "--loss", loss, *QUICK, "--out", str(out)]) == 0
+    result, coefficients = read(out)
+    assert list(result["methods"]) == ["independent ridge", "independent lasso", "elastic net"]
+    assert all(n["unconverged"] == 0 for n in result["methods"].values())
+    held = table.iloc[result["data"]["test_rows"]]
+    ridge = coefficients[coefficients["method"] == "independent ridge"]
+    score = predictions(held, ridge, pd.Series([result["data"]["tasks"][0]] * len(held)))
+    if loss == "logistic":
+        losses = np.logaddexp(0, score) - score * (held[target] == "yes")
+    elif loss == "poisson":
+        losses = np.exp(score) - held[target] * score
+    else:
+        r = np.abs(held[target] - score) / result["data"]["target_scale"][0]
+        losses = np.where(r <= 1, r**2 / 2, r - 0.5)
+    assert np.mean(losses) == pytest.approx(result["methods"]["independent ridge"]["best"]["held_out_error"])
+
+
+def test_npz_with_tasks_in_single_precision(tmp_path: Path, table: pd.DataFrame) -> None:
+    path, out = tmp_path / "arrays.npz", tmp_path / "deep" / "out"
+    np.savez(path, X=table[["a", "b"]].to_numpy(), y=table["y"].to_numpy(), task=table["group"].to_numpy("U"))
+    assert main([str(path), "--folds", "3", "--strengths", "3", "--no-x64", "--out", str(out)]) == 0
+    result, _ = read(out)
+    assert result["data"]["tasks"] == ["g0", "g1", "g2", "g3"] and result["data"]["features"] == ["x0", "x1"]
+    assert sorted(p.name for p in out.iterdir()) == FILES

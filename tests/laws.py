@@ -1,0 +1,338 @@
+"""The laws of penalties as functions: each raises AssertionError for a penalty that breaks it.
+
+Bodies are compiled once per structure and evaluated on a batch of points; inequalities are judged in NumPy.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxreg as jr
+import zoo
+from jaxreg import _tree
+from zoo import Member
+
+COUNT, RIVALS = 12, 40
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+@jax.jit
+def proxes(g: Any, xs: Any, steps: Any) -> Any:
+    return jax.vmap(g.prox)(xs, steps)
+
+
+@jax.jit
+def values(g: Any, xs: Any) -> Any:
+    return jax.vmap(g.value)(xs)
+
+
+@jax.jit
+def rival_values(g: Any, xs: Any) -> Any:
+    return jax.vmap(jax.vmap(g.value))(xs)
+
+
+@jax.jit
+def envelope_slopes(g: Any, xs: Any, steps: Any) -> Any:
+    return jax.vmap(jax.grad(g.envelope))(xs, steps)
+
+
+@jax.jit
+def dual_proxes(g: Any, xs: Any, steps: Any) -> Any:
+    return jax.vmap(g.prox_dual)(xs, steps)
+
+
+@jax.jit
+def duals(g: Any, us: Any) -> Any:
+    return jax.vmap(g.dual)(us)
+
+
+@jax.jit
+def conjugates(g: Any, us: Any) -> Any:
+    return jax.vmap(g.conjugate)(us)
+
+
+@jax.jit
+def derivatives(g: Any, xs: Any, steps: Any) -> Any:
+    """Gradients of the value, Jacobians of the prox in x, derivatives of its sum in the step and in g's leaves."""
+
+    def one(x: Any, step: Any) -> Any:
+        def total(g: Any, step: Any) -> Any:
+            return sum(jnp.sum(z) for z in jax.tree.leaves(g.prox(x, step)))
+
+        value, slope = jax.value_and_grad(g.value)(x)
+        slope = jax.tree.map(lambda s: jnp.where(jnp.isinf(value), 0.0, s), slope)  # outside the domain
+        return slope, jax.jacrev(g.prox)(x, step), jax.grad(total, (0, 1))(g, step)
+
+    return jax.vmap(one)(xs, steps)
+
+
+def eps(dtype: Any) -> float:
+    return float(np.finfo(dtype).eps)
+
+
+def flat(tree: Any, axes: int = 1) -> np.ndarray:
+    """All entries of a batched tree as float64, behind its leading axes."""
+    leaves = [np.asarray(x, np.float64) for x in jax.tree.leaves(tree)]
+    return np.concatenate([x.reshape(*x.shape[:axes], -1) for x in leaves], -1)
+
+
+def points(member: Member, dtype: Any, spread: float = 2.0, seed: int = 0) -> tuple[Any, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    steps = 10.0 ** rng.uniform(-spread, spread, COUNT)
+    return zoo.draw(member, rng, dtype, COUNT, spread), steps.astype(dtype)
+
+
+def close(actual: Any, expected: Any, dtype: Any, scale: Any = 0.0, units: float = 64) -> None:
+    """Equality to `units` of rounding, relative to the largest entry of each batch row and to `scale`."""
+    a, b = flat(actual), flat(expected)
+    size = np.maximum(np.maximum(np.abs(a).max(-1), np.abs(b).max(-1)), scale)[:, None]
+    worst = np.max(np.abs(a - b) / np.where(size > 0, size, 1.0))
+    assert worst <= units * eps(dtype), f"relative difference {worst:.1e}"
+
+
+def law_argmin(member: Member, dtype: Any) -> None:
+    """1: no competitor, near or far, has a smaller step·g(z) + ½‖z - x‖²."""
+    g, rng = member.penalty, np.random.default_rng(1)
+    xs, steps = points(member, dtype)
+    best = proxes(g, xs, steps)
+    x = flat(xs)
+    norms = np.linalg.norm(x, axis=-1)
+    reach = 10.0 ** rng.uniform(-5, 0.5, RIVALS) * (rng.uniform(size=RIVALS) < 0.9)
+
+    def rivals(z: Any, x: Any) -> np.ndarray:
+        z, x = np.asarray(z)[:, None], np.asarray(x)[:, None]
+        size = (norms[:, None] * reach).reshape(COUNT, RIVALS, *[1] * (z.ndim - 2))
+        noise = size * rng.normal(size=(COUNT, RIVALS, *z.shape[2:])) * rng.integers(0, 2, z.shape)
+        mixed = z + rng.uniform(-0.5, 1, noise.shape[:2] + (1,) * (z.ndim - 2)) * (x - z)
+        made = np.where(rng.uniform(size=size.shape) < 0.5, z + noise, mixed)
+        made[:, 0], made[:, 1] = x[:, 0], 0.0 * x[:, 0]
+        return made.astype(dtype)
+
+    others = jax.tree.map(rivals, best, xs)
+    t, p = steps.astype(np.float64), flat(best)
+    moved = np.sum((p - x) ** 2, -1)
+    mine = t * np.asarray(values(g, best), np.float64) + 0.5 * moved
+    theirs = t[:, None] * np.asarray(rival_values(g, others), np.float64)
+    theirs = theirs + 0.5 * np.sum((flat(others, 2) - x[:, None]) ** 2, -1)
+    slack = 64 * eps(dtype) * (mine + np.sqrt(moved) * norms)
+    assert np.all(np.isfinite(mine)), "the prox leaves the domain"
+    assert np.all(mine[:, None] <= theirs + slack[:, None]), "a competitor beats the prox"
+
+
+def law_scaling(member: Member, dtype: Any) -> None:
+    """2: (c g).prox(x, t) equals g.prox(x, c t)."""
+    xs, steps = points(member, dtype)
+    for c in (0.25, 8.0):
+        close(proxes(c * member.penalty, xs, steps), proxes(member.penalty, xs, c * steps), dtype, units=256)
+
+
+def law_firm(member: Member, dtype: Any) -> None:
+    """3: ‖p - q‖² <= <p - q, x - y> for the proxes p, q of x, y, if convex."""
+    if not member.penalty.convex:
+        return
+    (xs, steps), (ys, _) = points(member, dtype, 1.0), points(member, dtype, 1.0, seed=2)
+    p, q = (flat(proxes(member.penalty, z, steps)) for z in (xs, ys))
+    x, y = flat(xs), flat(ys)
+    inner = np.sum((p - q) * (x - y), -1)
+    size = np.sum(x**2 + y**2 + p**2 + q**2, -1)
+    assert np.all(np.sum((p - q) ** 2, -1) <= inner + 64 * eps(dtype) * size), "not firmly non-expansive"
+
+
+def law_moreau(member: Member, dtype: Any) -> None:
+    """4: x = prox_{tg}(x) + t prox_{g*/t}(x/t)."""
+    xs, steps = points(member, dtype, 1.0)
+    p = flat(proxes(member.penalty, xs, steps))
+    over = jax.tree.map(lambda x: x / steps.reshape(-1, *[1] * (x.ndim - 1)), xs)
+    u = flat(dual_proxes(member.penalty, over, 1 / steps))
+    close(p + steps[:, None].astype(np.float64) * u, flat(xs), dtype, np.abs(p).max(-1), units=256)
+
+
+def law_envelope(member: Member, dtype: Any) -> None:
+    """5: the gradient of the envelope is (x - prox)/t."""
+    xs, steps = points(member, dtype, 1.0)
+    p = flat(proxes(member.penalty, xs, steps))
+    t = steps[:, None].astype(np.float64)
+    slopes = flat(envelope_slopes(member.penalty, xs, steps))
+    scale = (np.abs(flat(xs)).max(-1) + np.abs(p).max(-1)) / steps
+    close(slopes, (flat(xs) - p) / t, dtype, scale, units=512)
+
+
+def law_transforms(member: Member, dtype: Any) -> None:
+    """6: jit = eager, vmap = loop, the dtype kept, scalars of every make alike."""
+    g = member.penalty
+    xs, steps = points(member, dtype, 1.0)
+    batch, totals = proxes(g, xs, steps), values(g, xs)
+    for i in (0, COUNT - 1):
+        x = jax.tree.map(lambda leaf, i=i: leaf[i], xs)
+        p, v = g.prox(x, steps[i]), g.value(x)
+        assert all(leaf.dtype == dtype for leaf in jax.tree.leaves((p, v))), "dtype not kept"
+        lift = jax.tree.map(lambda leaf: leaf[None], p)
+        close(lift, jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], batch), dtype)
+        assert v == totals[i] or abs(float(v - totals[i])) <= 64 * eps(dtype) * abs(float(v))
+    x = jax.tree.map(lambda leaf: leaf[0], xs)
+    alike = (2, 2.0, np.float32(2), np.float64(2), np.int64(2), jnp.asarray(2.0), jnp.asarray(2))
+    first = flat(g.prox(x, alike[0]), 0), flat((alike[0] * g).prox(x, 0.5), 0)
+    for s in alike[1:]:
+        for made, expected in zip((g.prox(x, s), (s * g).prox(x, 0.5)), first, strict=True):
+            assert all(leaf.dtype == dtype for leaf in jax.tree.leaves(made)), f"dtype not kept by {s!r}"
+            assert np.array_equal(flat(made, 0), expected), f"{s!r} differs"
+
+
+def law_gradients(member: Member, dtype: Any) -> None:
+    """7: derivatives are finite everywhere: at zero, kinks, equal singular values and step 0 too."""
+    g = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), member.penalty)
+    rng = np.random.default_rng(0)
+    eye = jax.tree.map(lambda x: np.eye(*x.shape, dtype=dtype) if x.ndim == 2 else x, zoo.fill(member, dtype, -0.0))
+    fixed = [zoo.fill(member, dtype, v) for v in (0.0, 1.0, -1.0, 0.5, 0.7)] + [eye]
+    drawn = zoo.draw(member, rng, dtype, 6, 1.0)
+    stacked = jax.tree.map(lambda *xs: np.concatenate([np.stack(xs[:-1]), xs[-1]]), *fixed, drawn)
+    for step in (1.0, 0.0, 2.0):
+        found = derivatives(g, stacked, np.full(12, step, dtype))
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(found)), f"not finite at step {step}"
+
+
+def law_trees(member: Member, dtype: Any) -> None:
+    """8: a tree is the sum of its leaves; an intercept is left alone unless named by `.on`."""
+    if isinstance(member.form, dict):
+        return
+    g = member.penalty
+    a, b, c = (zoo.draw(member, np.random.default_rng(i), dtype, COUNT, 0.5) for i in range(3))
+    tree = {"a": a, "b": {"c": b, "intercept": c}}
+    steps = np.full(COUNT, 0.7, dtype)
+    moved, total = proxes(g, tree, steps), np.asarray(values(g, tree))
+    parts = {"a": proxes(g, a, steps), "b": {"c": proxes(g, b, steps), "intercept": c}}
+    assert all(np.array_equal(x, y) for x, y in zip(*map(jax.tree.leaves, (moved, parts)), strict=True))
+    expected = np.asarray(values(g, a)) + np.asarray(values(g, b))
+    np.testing.assert_allclose(total, expected, rtol=64 * eps(dtype))
+    named = proxes(g.on("b/intercept"), tree, steps)
+    assert np.array_equal(named["a"], a) and np.array_equal(named["b"]["intercept"], proxes(g, c, steps))
+
+
+def law_one_trace(member: Member, dtype: Any) -> None:
+    """9: strengths and steps of every make share one trace."""
+    traces = []
+
+    @jax.jit
+    def counted(g: Any, x: Any) -> Any:
+        traces.append(1)
+        return g.prox(x, jnp.asarray(0.5, dtype))
+
+    x = zoo.fill(member, dtype, 1.0)
+    for strength in (0.1, np.float32(0.2), np.float64(0.3), jnp.asarray(0.4), 1, np.int64(2)):
+        counted(_tree.cast(strength * member.penalty, dtype), x)
+    assert len(traces) == 1, f"{len(traces)} traces"
+
+
+def law_lowers(member: Member, dtype: Any) -> None:
+    """10: the prox lowers for cpu, cuda and tpu."""
+    x = zoo.fill(member, dtype, 1.0)
+    made = jax.export.export(jax.jit(lambda g, x, t: g.prox(x, t)), platforms=PLATFORMS)
+    assert made(_tree.cast(member.penalty, dtype), x, jnp.ones((), dtype)).platforms == PLATFORMS
+
+
+def acting(member: Member, dtype: Any) -> list[Any]:
+    """The parts that act on the leaves, None for a leaf left alone."""
+    return list(member.penalty.parts(_tree.names(zoo.fill(member, dtype, 0.0))))
+
+
+def law_dual(member: Member, dtype: Any) -> None:
+    """11: <u, x> <= g(x) g°(u) for a gauge, with g° = 1 at subgradients; Fenchel-Young for a known conjugate."""
+    g, parts = member.penalty, acting(member, dtype)
+    if any(p is None for p in parts):
+        return
+    xs, steps = points(member, dtype, 0.5)
+    p = proxes(g, xs, steps)
+    us = jax.tree.map(lambda x, z: (x - z) / steps.reshape(-1, *[1] * (x.ndim - 1)), xs, p)
+    away = zoo.draw(member, np.random.default_rng(5), dtype, COUNT, 0.5)
+    rough = 1e3 * eps(dtype)
+    if all(p.gauge and p.homogeneous for p in parts):
+        tops, inner = np.asarray(duals(g, us), np.float64), np.sum(flat(us) * flat(away), -1)
+        sizes = np.asarray(values(g, away), np.float64)
+        assert np.all(inner <= np.where(np.isinf(sizes), np.inf, sizes * tops) * (1 + rough) + rough)
+        kept = np.asarray(values(g, p)) > 1e-3
+        assert kept.any() and np.all(np.abs(tops[kept] - 1) <= rough), "the dual is not 1 at a subgradient"
+    if all(p.dualisable for p in parts):
+        inside = jax.tree.map(lambda u: u * np.asarray(1 - rough, u.dtype), us)
+        stars = np.asarray(conjugates(g, inside), np.float64)
+        inner = np.sum(flat(inside) * flat(p), -1)
+        here, there = (np.asarray(values(g, z), np.float64) for z in (p, away))
+        assert np.all(np.isfinite(stars)), "the conjugate is infinite at a subgradient"
+        slack = 4 * rough * (np.abs(here) + np.abs(stars) + np.sum(np.abs(flat(us) * flat(p)), -1) + 1e-3)
+        assert np.all(np.abs(here + stars - inner) <= slack), "Fenchel's equality fails at a subgradient"
+        assert np.all(there + stars >= np.sum(flat(inside) * flat(away), -1) - slack), "Fenchel-Young fails"
+
+
+class _Counter:
+    traces = 0
+
+
+@jr.pytree
+class Counted(jr.Squared):
+    """Squared loss that counts how often it is traced."""
+
+    def __call__(self, prediction: Any, target: Any) -> Any:
+        _Counter.traces += 1
+        return super().__call__(prediction, target)
+
+
+@jax.jit
+def residuals(risk: Any, g: Any, params: Any, data: Any, step: Any) -> Any:
+    return g.residual(params, jax.grad(risk)(params, data), step)
+
+
+def law_certificate(member: Member, dtype: Any) -> None:
+    """9 and 11: one trace serves every strength; the gap is in [0, tol] and bounds the true suboptimality."""
+    risk, data, init = zoo.problem(member, Counted(), dtype)
+    g, solver = member.penalty, jr.FISTA()
+
+    def fit(strength: Any, tol: float) -> Any:
+        return jr.minimize(risk, strength * g, init, data, solver=solver, tol=tol, on_fail="ignore")
+
+    tol = 1e-3
+    first = fit(0.1, tol)
+    before = _Counter.traces
+    sols = [fit(s, tol) for s in (np.float32(0.3), jnp.asarray(0.02), 1)]
+    best = fit(0.1, 1e-4 if dtype == np.float32 else 1e-12)
+    checks = 4 * 2  # the boundary evaluates shapes once per call
+    assert _Counter.traces <= before + checks, "a strength compiled anew"
+    for sol in (first, *sols, best):
+        assert sol.status == jr.Status.CONVERGED and 0 <= sol.gap <= tol
+    parts = acting(member, dtype)
+    if all(p is not None and p.dualisable for p in parts) and risk.predict is jr.linear:
+        zero = float(risk(init, data)) + float((0.1 * g).value(init))
+        slack = 64 * eps(dtype) * zero
+        assert float(first.value - best.value) <= float(first.gap) * zero + slack, "the gap is no bound"
+        curvature = sum(np.linalg.norm(X, 2) ** 2 for X in np.atleast_3d(data[0].T).T) / zoo.ROWS
+        for sol in (first, best):
+            moved = residuals(risk, 0.1 * g, sol.params, data, 1 / curvature)
+            square = sum(float(np.sum(np.square(x, dtype=float))) for x in jax.tree.leaves(moved))
+            bound = 2 * curvature * (float(sol.gap) * zero + slack)
+            assert square <= bound, "the gap is below what the prox-gradient step can still gain"
+
+
+def law_repr(member: Member, dtype: Any) -> None:
+    """12: `repr` evals back to the same penalty."""
+    scope = {**vars(jr), "array": np.array, "inf": np.inf, "float32": np.float32}
+    made = eval(repr(member.penalty), scope)
+    assert repr(made) == repr(member.penalty)
+    xs, steps = points(member, dtype, 1.0)
+    close(proxes(made, xs, steps), proxes(member.penalty, xs, steps), dtype)
+
+
+LAWS = (
+    law_argmin,
+    law_scaling,
+    law_firm,
+    law_moreau,
+    law_envelope,
+    law_transforms,
+    law_gradients,
+    law_trees,
+    law_one_trace,
+    law_lowers,
+    law_dual,
+    law_certificate,
+    law_repr,
+)

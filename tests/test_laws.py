@@ -1,0 +1,44 @@
+"""Every penalty of the zoo under every law, in both precisions."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+
+import jaxreg as jr
+import laws
+import zoo
+from jaxreg import Leafwise, Penalty
+
+
+@pytest.mark.parametrize("member", zoo.PENALTIES, ids=zoo.ids(zoo.PENALTIES))
+@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__.removeprefix("law_"))
+def test_law(law: Callable, member: zoo.Member, dtype: np.dtype):
+    law(member, dtype)
+
+
+def test_the_zoo_holds_every_public_penalty_and_loss():
+    shown = " ".join(repr(m.penalty) for m in zoo.PENALTIES) + " ".join(repr(m.loss) for m in zoo.LOSSES)
+    members = [v for v in vars(jr).values() if isinstance(v, type) and issubclass(v, (Penalty, jr.Loss))]
+    missing = [m.__name__ for m in members if f"{m.__name__}(" not in shown]
+    assert set(missing) <= {Penalty.__name__, Leafwise.__name__, "Loss"}
+    assert set(zoo.SOLVERS) == {"FISTA", "Newton", "Optax"}
+
+
+@pytest.mark.parametrize("name", ["FISTA", "Newton"])
+def test_minimize_lowers_for_every_platform(name: str, dtype: np.dtype):
+    member = zoo.PENALTIES[0]
+    risk, (X, y), init = zoo.problem(member, jr.Squared(), dtype)
+    solver = zoo.SOLVERS[name](member.penalty, 0.1)
+
+    def fit(strength, X, y):
+        return jr.minimize(risk, strength * member.penalty, init, (X, y), solver=solver).params
+
+    made = jax.export.export(jax.jit(fit), platforms=laws.PLATFORMS)(np.ones((), dtype), X, y)
+    assert made.platforms == laws.PLATFORMS
+
+
+@pytest.mark.parametrize("solver", [jr.FISTA(), jr.FISTA(step=0.5), jr.Newton(), jr.Newton(scale=10.0)])
+def test_a_solver_prints_as_it_is_written(solver):
+    assert repr(eval(repr(solver), vars(jr).copy())) == repr(solver)
