@@ -46,15 +46,15 @@ def able(methods: Sequence[Method], problem: Problem, results: Sequence[Result])
 def main(argv: list[str] | None = None) -> int:
     """Run the benchmark; 1 if jaxreg missed the gap or misreported a score."""
     given = arguments(argv)
+    name = given.data.stem if given.data is not None else "smoke" if given.smoke else "all"
+    path = given.out / f"{given.problem}-{name}.json"
     results: list[Result] = []
     with jax.enable_x64(True):
         for problem in problems(given.smoke, given.data):
             for found in race(problem, able(METHODS, problem, results), given.repeats):
                 print("  ".join(cells(found)), file=sys.stderr)
                 results.append(found)
-    name = given.data.stem if given.data is not None else "smoke" if given.smoke else "all"
-    path = given.out / f"{given.problem}-{name}.json"
-    save(results, path)
+            save(results, path)  # after every problem: a run that is stopped leaves what it measured
     path.with_suffix(".md").write_text(markdown(results) + "\n", encoding="utf-8")
     show(results, _TITLE)
     print(f"written to {path}")

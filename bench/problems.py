@@ -96,7 +96,7 @@ def _cases(smoke: bool, data: Path | None) -> Iterator[tuple[str, tuple[np.ndarr
         yield "diabetes", standardised(*load_diabetes(return_X_y=True))
         tecator = load_tecator()
         yield "tecator fat", standardised(tecator.X, tecator.y[:, 1])
+        yield "simulated", simulated(10_000, 100)
         if (SHARED / "riboflavin.npz").is_file():
             yield "riboflavin", from_file(SHARED / "riboflavin.npz")
-        yield "simulated", simulated(10_000, 100)
         yield "simulated", simulated(100_000, 500)

@@ -41,10 +41,30 @@ def pytree(cls: type[T]) -> type[T]:
     fields = dataclasses.fields(made)
     meta = [f.name for f in fields if f.metadata.get("static", False)]
     data = [f.name for f in fields if f.name not in meta]
-    jax.tree_util.register_dataclass(made, data_fields=data, meta_fields=meta)
+    _register(made, data, meta)
     if "__repr__" not in cls.__dict__ and cls.__repr__ is object.__repr__:
         made.__repr__ = _repr
     return made
+
+
+def _register(cls: type, data: list[str], meta: list[str]) -> None:
+    """Register by functions: structures made by `register_dataclass` compare equal across classes (JAX 0.10.2).
+
+    With equal fields jit then takes one class for another now and then: the program of L1 would run for Ridge.
+    """
+    keys = [jax.tree_util.GetAttrKey(name) for name in data]
+
+    def flatten(value: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        return tuple(getattr(value, n) for n in data), tuple(getattr(value, n) for n in meta)
+
+    def flatten_with_keys(value: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        leaves, aux = flatten(value)
+        return tuple(zip(keys, leaves, strict=True)), aux
+
+    def unflatten(aux: tuple[Any, ...], leaves: Any) -> Any:
+        return cls(**dict(zip(meta, aux, strict=True)), **dict(zip(data, leaves, strict=True)))
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten, flatten)
 
 
 def show(value: Any) -> str:

@@ -160,8 +160,7 @@ def _sparsity(figure: Any, problem: Problem, results: Sequence[Result]) -> None:
 
     axes = _grid(figure, len(results), height=3.2)
     limit = np.quantile(np.abs(np.concatenate([r.standardised.ravel() for r in results])), 0.98) or 1.0
-    colours = mpl.colormaps["RdBu_r"].copy()
-    colours.set_bad("#e6e6e6")
+    colours = mpl.colormaps["RdBu_r"].with_extremes(bad="#e6e6e6")
     tasks, features = len(problem.ids), problem.table.features
     for i, (ax, result) in enumerate(zip(axes, results, strict=True)):
         shade = np.ma.masked_where(~beyond_rounding(result.standardised), result.standardised)

@@ -117,7 +117,7 @@ def _by_moments(
     def one(m: Moments, weight: Array) -> Solution:
         f = from_moments(risk, m, weight, intercept)
         restore = restorer(m.x_mean, m.y_mean, intercept)
-        square = m.gram(centre=False)[2]
+        square = m.gram(centre=intercept)[2]
         zero = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * (square.ndim - weight.ndim)) * square)
         scale = jnp.maximum(zero, jnp.finfo(zero.dtype).tiny)
         start = init["coef"] if intercept else init

@@ -41,6 +41,8 @@ class Solution:
     """A fit: parameters, the whole objective, its relative gap, steps taken and a `Status` number, per lane.
 
     `gap` is (primal - dual) / max(|objective at zero|, tiny), or the scaled KKT residual where no dual bound is known.
+    Zero means zero coefficients: with squared loss a free intercept is at its own fit, so that shifting the targets
+    changes nothing.
     """
 
     params: Any

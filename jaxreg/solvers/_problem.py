@@ -36,6 +36,10 @@ class Smooth:
         """f as a function of the predictions."""
         return weighted(self.rows, self.risk.losses(predictions, self.data)) + self.constant
 
+    def losses_about(self, constant: Array) -> Array:
+        """f when every prediction is a constant that broadcasts to the targets."""
+        return self.value_at(jnp.broadcast_to(constant, self.data[1].shape).astype(self.rows.dtype))
+
     @property
     def is_linear(self) -> bool:
         """Whether predictions are linear in the parameters."""

@@ -14,6 +14,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.moments import Moments, moments
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.solvers._certificate import reference
 from jaxreg.solvers._problem import Smooth
 
 
@@ -78,6 +79,16 @@ def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Call
 
     small = Smooth(f.risk, (X - x_mean[..., None, :], y), f.rows, f.constant)
     return small, moved(params, 1.0), lambda x: moved(x, -1.0)
+
+
+def null_objective(f: Smooth, g: Penalty, params: PyTree) -> Array:
+    """|f + g| at zero coefficients, the scale of the gap: for least squares a free intercept is at its own fit there."""
+    found = coefficient_part(f, g, params)
+    if found is None or not found[1] or not f.is_squared:
+        return reference(f, g, params).objective
+    y_mean = centres(f)[1]
+    spread = f.losses_about(jnp.expand_dims(y_mean, f.rows.ndim - 1))
+    return jnp.maximum(spread, jnp.finfo(spread.dtype).tiny)
 
 
 def is_tall(f: Smooth) -> bool:

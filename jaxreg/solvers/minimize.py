@@ -14,10 +14,10 @@ from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
-from jaxreg.solvers._certificate import certify, reference
+from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._loop import Solution, Solver, Status, run
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._reduce import centred, coefficient_part, least_squares
+from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
 from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
 from jaxreg.solvers.newton import Newton
@@ -95,8 +95,7 @@ def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array,
     """Run a solver on centred features; Newton runs on the reduced problem and is certified again on the given one."""
     if not isinstance(solver, Newton):
         same, start, back = centred(f, penalty, init)
-        scale = reference(f, penalty, init).objective
-        fit = run(same, penalty, solver, start, tol, max_steps, scale)
+        fit = run(same, penalty, solver, start, tol, max_steps, null_objective(f, penalty, init))
         return Solution(back(fit.params), fit.value, fit.gap, fit.steps, fit.status)
     reduced = least_squares(f, penalty, init)
     if reduced is None:
@@ -104,7 +103,7 @@ def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array,
             "Newton() solves linear models with Squared() loss, parameters w or {'coef', 'intercept'} and a "
             "penalty on the coefficients; use FISTA() here."
         )
-    ref = reference(f, penalty, init)
+    ref = Reference(null_objective(f, penalty, init), reference(f, penalty, init).gradient)
     small = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective)
     params = reduced.restore(small.params)
     value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))

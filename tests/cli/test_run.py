@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from jaxreg.__main__ import main
+from jaxreg.cli._problem import prepare
+from jaxreg.cli._table import load
 
 FILES = ["coefficients.csv", "cv_curves.png", "error_by_task.png", "paths.png", "result.json", "sparsity.png"]
 METHODS = [
@@ -126,10 +128,19 @@ def test_other_losses_and_a_single_task(loss: str, target: str, csv: Path, table
     assert np.mean(losses) == pytest.approx(result["methods"]["independent ridge"]["best"]["held_out_error"])
 
 
-def test_npz_with_tasks_in_single_precision(tmp_path: Path, table: pd.DataFrame) -> None:
+def test_npz_in_single_precision(tmp_path: Path, table: pd.DataFrame) -> None:
     path, out = tmp_path / "arrays.npz", tmp_path / "deep" / "out"
-    np.savez(path, X=table[["a", "b"]].to_numpy(), y=table["y"].to_numpy(), task=table["group"].to_numpy("U"))
-    assert main([str(path), "--folds", "3", "--strengths", "3", "--no-x64", "--out", str(out)]) == 0
+    np.savez(path, X=table[["a", "b"]].to_numpy(), y=table["y"].to_numpy())
+    assert main([str(path), *QUICK, "--no-x64", "--out", str(out)]) == 0
     result, _ = read(out)
-    assert result["data"]["tasks"] == ["g0", "g1", "g2", "g3"] and result["data"]["features"] == ["x0", "x1"]
-    assert sorted(p.name for p in out.iterdir()) == FILES
+    assert result["data"]["features"] == ["x0", "x1"] and sorted(p.name for p in out.iterdir()) == FILES
+    assert all(1e-9 < n["largest_gap"] < 1e-3 for n in result["methods"].values())
+
+
+def test_npz_with_tasks(x64: None, tmp_path: Path, table: pd.DataFrame) -> None:
+    path = tmp_path / "arrays.npz"
+    np.savez(path, X=table[["a", "b"]].to_numpy(), y=table["y"].to_numpy(), task=table["group"].to_numpy("U"))
+    problem = prepare(load(str(path), [], None, "squared", False), "squared", 3, 0.25, 0)
+    assert problem.ids == ("g0", "g1", "g2", "g3") and problem.table.task_column == "task"
+    held = problem.folds.sum(0)[np.asarray(problem.train.weights) > 0]
+    assert (held == 1).all() and len(held) + len(problem.test_rows) == len(table)

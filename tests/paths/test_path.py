@@ -8,6 +8,7 @@ import pytest
 import jaxreg as jr
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
+FINE = {"solver": jr.FISTA(), "tol": 1e-13}
 LOGISTIC = jr.risk(jr.linear, jr.Logistic())
 
 
@@ -51,8 +52,7 @@ PENALTIES = {
 }
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize(("name", "intercept"), [*((n, False) for n in PENALTIES), ("l1", True), ("nuclear", True)])
 def test_strength_max_is_exact(name: str, intercept: bool, x64):
     """All zero at it, something nonzero just below."""
     penalty, outputs = PENALTIES[name]
@@ -104,10 +104,10 @@ def test_ridge_has_no_top_but_a_grid(x64):
 def test_a_warm_path_is_its_cold_fits(shape: tuple, intercept: bool, x64, request: pytest.FixtureRequest):
     data = sample("float64", *shape)
     init = jr.linear_params(data, intercept=intercept)
-    made = jr.path(SQUARED, jr.L1(), data, num=6, ratio=0.05, init=init, tol=1e-12)
+    made = jr.path(SQUARED, jr.L1(), data, num=6, ratio=0.05, init=init, **FINE)
     assert made.route == request.node.callspec.id.split("-")[-1] or made.route in request.node.callspec.id
     for i in range(6):
-        cold = jr.minimize(SQUARED, made.strengths[i] * jr.L1(), init, data, tol=1e-12)
+        cold = jr.minimize(SQUARED, made.strengths[i] * jr.L1(), init, data, **FINE)
         for a, b in zip(jax.tree.leaves(made[i]), jax.tree.leaves(cold.params), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-7)
         np.testing.assert_allclose(made.value[i], cold.value, rtol=1e-10)
@@ -162,8 +162,8 @@ def test_a_path_under_jit_and_weights(x64):
     w = jnp.asarray(np.random.default_rng(0).integers(0, 3, 30).astype(float))
     rows = np.repeat(np.arange(30), np.asarray(w, int))
     grid = np.array([0.5, 0.1, 0.01])
-    made = jax.jit(lambda X, y, w: jr.path(SQUARED, jr.L1(), (X, y), weights=w, strengths=grid, tol=1e-12))(X, y, w)
-    same = jr.path(SQUARED, jr.L1(), (X[rows], y[rows]), strengths=grid, tol=1e-12)
+    made = jax.jit(lambda X, y, w: jr.path(SQUARED, jr.L1(), (X, y), weights=w, strengths=grid, **FINE))(X, y, w)
+    same = jr.path(SQUARED, jr.L1(), (X[rows], y[rows]), strengths=grid, **FINE)
     np.testing.assert_allclose(made.params, same.params, atol=1e-8)
 
 

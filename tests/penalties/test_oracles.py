@@ -58,7 +58,9 @@ def test_prox_against_a_conic_solver(member: zoo.Member, x64):
     for seed, step in ((0, 0.3), (1, 1.7)):
         x = 2 * np.random.default_rng(seed).normal(size=member.form)
         expected = oracles.cvx_prox(ORACLES[member.name], x, step)
-        np.testing.assert_allclose(member.penalty.prox(x, step), expected, atol=2e-6)
+        np.testing.assert_allclose(
+            member.penalty.prox(x, step), expected, atol=2e-5
+        )  # a conic gap of 1e-9 is 3e-5 in the argument
 
 
 @pytest.mark.parametrize("member", METRIC, ids=zoo.ids(METRIC))
@@ -66,7 +68,9 @@ def test_prox_in_a_diagonal_metric_against_a_conic_solver(member: zoo.Member, x6
     rng = np.random.default_rng(0)
     x, step = 2 * rng.normal(size=member.form), 10 ** rng.uniform(-1, 0.5, member.form)
     expected = oracles.cvx_prox(ORACLES[member.name], x, step)
-    np.testing.assert_allclose(member.penalty.prox(x, step), expected, atol=2e-6)
+    np.testing.assert_allclose(
+        member.penalty.prox(x, step), expected, atol=2e-5
+    )  # a conic gap of 1e-9 is 3e-5 in the argument
 
 
 def test_a_constant_metric_is_a_single_step(x64):

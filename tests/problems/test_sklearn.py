@@ -12,8 +12,9 @@ import oracles
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
 LOGISTIC = jr.risk(jr.linear, jr.Logistic())
-TIGHT = {"float32": 1e-4, "float64": 1e-11}
-BUDGET = {"FISTA": 3000, "Newton": 60, "Optax": 9000}
+FIRST_ORDER = {"float32": 1e-4, "float64": 1e-13}
+TIGHT = {"FISTA": FIRST_ORDER, "Optax": FIRST_ORDER, "Newton": {"float32": 1e-4, "float64": 1e-10}}
+BUDGET = {"FISTA": 3000, "Newton": 60, "Optax": 15_000}
 SHAPES = ((40, 8), (12, 20))
 
 
@@ -32,7 +33,7 @@ def solver(name: str, penalty: jr.Penalty, X: np.ndarray):
 
 
 def certified(sol: jr.Solution, name: str, dtype: np.dtype) -> None:
-    assert sol.status == jr.Status.CONVERGED and sol.gap <= TIGHT[dtype.name]
+    assert sol.status == jr.Status.CONVERGED and sol.gap <= TIGHT[name][dtype.name]
     assert sol.steps <= BUDGET[name], f"{int(sol.steps)} steps"
     assert all(x.dtype == dtype for x in (sol.value, sol.gap))
 
@@ -40,9 +41,15 @@ def certified(sol: jr.Solution, name: str, dtype: np.dtype) -> None:
 def fit(name: str, penalty: jr.Penalty, X, y, dtype, risk=SQUARED, intercept: bool = False) -> jr.Solution:
     X, y = X.astype(dtype), y.astype(dtype)
     init = jr.linear_params((X, y), intercept=intercept)
-    sol = jr.minimize(risk, penalty, init, (X, y), solver=solver(name, penalty, X), tol=TIGHT[dtype.name])
+    tol = TIGHT[name][dtype.name]
+    sol = jr.minimize(risk, penalty, init, (X, y), solver=solver(name, penalty, X), tol=tol, max_steps=BUDGET[name])
     certified(sol, name, dtype)
     return sol
+
+
+def judged(name: str, dtype: np.dtype) -> float:
+    """What the judge's gap may be: ten times what was asked, for it is taken in float64."""
+    return 10 * TIGHT[name][dtype.name] + 1e-12
 
 
 def agree(ours, theirs, dtype: np.dtype) -> None:
@@ -58,7 +65,7 @@ def test_lasso(name: str, shape: tuple, dtype: np.dtype):
     peer = Lasso(alpha=0.1, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(X, y)
     agree(sol.params, peer.coef_, dtype)
     value, gap = oracles.lasso_gap(X, y, np.asarray(sol.params, float), 0.1)
-    assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < 10 * TIGHT[dtype.name]
+    assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < judged(name, dtype)
     if dtype == np.float64:
         np.testing.assert_array_equal(np.asarray(sol.params) != 0, peer.coef_ != 0)
 
@@ -73,7 +80,7 @@ def test_elastic_net_with_intercept(name: str, dtype: np.dtype):
     agree(sol.params["intercept"], peer.intercept_, dtype)
     Xc, yc = X - X.mean(0), y - y.mean()
     gap = oracles.lasso_gap(Xc, yc, np.asarray(sol.params["coef"], float), 0.05, 0.15)[1]
-    assert -1e-12 < gap < 20 * TIGHT[dtype.name] * (y @ y) / (yc @ yc)
+    assert -1e-12 < gap < 2 * judged(name, dtype) * (y @ y) / (yc @ yc)
 
 
 @pytest.mark.parametrize("name", BUDGET)
@@ -91,7 +98,7 @@ def test_multitask_lasso(name: str, dtype: np.dtype):
     peer = MultiTaskLasso(alpha=0.3, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(X, Y)
     agree(sol.params, peer.coef_.T, dtype)
     value, gap = oracles.multitask_lasso_gap(X, Y, np.asarray(sol.params, float), 0.3)
-    assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < 10 * TIGHT[dtype.name]
+    assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < judged(name, dtype)
 
 
 @pytest.mark.parametrize("name", ["FISTA", "Newton"])
@@ -100,7 +107,9 @@ def test_multitask_lasso_over_tasks_with_shared_rows(name: str, x64):
     X, Y = regression(*SHAPES[0], (3,))
     data = (np.broadcast_to(X, (3, *X.shape)), Y.T)
     chosen = solver(name, jr.L2(axis=0), X)
-    sol = jr.minimize(jr.multitask(SQUARED), 0.3 * jr.L2(axis=0), np.zeros((3, 8)), data, solver=chosen, tol=1e-11)
+    sol = jr.minimize(
+        jr.multitask(SQUARED), 0.3 * jr.L2(axis=0), np.zeros((3, 8)), data, solver=chosen, tol=TIGHT[name]["float64"]
+    )
     certified(sol, name, np.dtype("float64"))
     peer = MultiTaskLasso(alpha=0.3, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(X, Y)
     agree(sol.params, peer.coef_, np.dtype("float64"))
@@ -120,7 +129,7 @@ def test_logistic_l1(intercept: bool, dtype: np.dtype):
         agree(sol.params["intercept"], peer.intercept_[0], dtype)
     else:
         value, gap = oracles.logistic_gap(X, y, np.asarray(coef, float), 0.03)
-        assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < 10 * TIGHT[dtype.name]
+        assert np.isclose(sol.value, value, rtol=1e-5) and -1e-12 < gap < judged("FISTA", dtype)
 
 
 def test_lasso_cv(x64):
@@ -128,9 +137,9 @@ def test_lasso_cv(x64):
     alphas = np.geomspace(1.0, 0.01, 15)
     peer = LassoCV(alphas=alphas, cv=KFold(5), tol=1e-13, max_iter=10**6).fit(X, y)
     cv = jr.cross_validate(
-        SQUARED, jr.L1(), (X, y), folds=5, strengths=alphas, init=jr.linear_params((X, y)), tol=1e-11
+        SQUARED, jr.L1(), (X, y), folds=5, strengths=alphas, init=jr.linear_params((X, y)), tol=1e-10
     )
-    assert (cv.gap <= 1e-11).all() and (cv.status == 0).all() and (cv.path.gap <= 1e-11).all()
+    assert (cv.gap <= 1e-10).all() and (cv.status == 0).all() and (cv.path.gap <= 1e-10).all()
     np.testing.assert_allclose(2 * cv.scores.T, peer.mse_path_, rtol=1e-6)
     assert np.isclose(cv.strengths[cv.best], peer.alpha_)
     np.testing.assert_allclose(cv.params["coef"], peer.coef_, atol=1e-6)
@@ -154,26 +163,33 @@ def test_the_classical_objective_is_one_ridge_per_task(name: str, x64):
     penalty = (strength / m)[:, None] * jr.Ridge()
     chosen = jr.FISTA() if name == "FISTA" else jr.Newton()
     sol = jr.minimize(
-        jr.multitask(SQUARED), penalty, np.zeros((4, 4)), t.data, t.weights, solver=chosen, tol=1e-12, max_steps=50_000
+        jr.multitask(SQUARED),
+        penalty,
+        np.zeros((4, 4)),
+        t.data,
+        t.weights,
+        solver=chosen,
+        tol=TIGHT[name]["float64"],
+        max_steps=50_000,
     )
-    assert sol.status == 0 and sol.gap <= 1e-12
+    assert sol.status == 0 and sol.gap <= TIGHT[name]["float64"]
     total = 0.0
     for X, y, theta in zip(t.ragged(t.data[0]), t.ragged(t.data[1]), sol.params, strict=True):
         exact = np.linalg.solve(X.T @ X + strength * np.eye(4), X.T @ y)
         np.testing.assert_allclose(theta, exact, atol=1e-5 if name == "FISTA" else 1e-6)
         r = X @ exact - y
         total += (r @ r + strength * exact @ exact) / (2 * len(y))
-    np.testing.assert_allclose(sol.value, total, rtol=1e-11)
+    np.testing.assert_allclose(sol.value, total, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["FISTA", "Newton"])
 def test_to_mean_lies_between_pooled_and_independent(name: str, x64):
     t, joint = ragged(), jr.multitask(SQUARED)
-    chosen = jr.FISTA() if name == "FISTA" else jr.Newton()
+    chosen, tol = (jr.FISTA(), 1e-12) if name == "FISTA" else (jr.Newton(), 1e-10)
 
     def solve(strength: float) -> np.ndarray:
         g = strength * jr.ToMean() + 1e-2 * jr.Ridge()
-        sol = jr.minimize(joint, g, np.zeros((4, 4)), t.data, t.weights, solver=chosen, tol=1e-10, max_steps=50_000)
+        sol = jr.minimize(joint, g, np.zeros((4, 4)), t.data, t.weights, solver=chosen, tol=tol, max_steps=50_000)
         assert sol.status == 0, (strength, sol.status, sol.gap)
         return np.asarray(sol.params)
 
@@ -192,7 +208,7 @@ def test_duplicated_rows_are_weights(x64):
     X, y = regression(*SHAPES[0])
     w = jnp.asarray(np.random.default_rng(0).integers(0, 3, len(y)).astype(float))
     rows = np.repeat(np.arange(len(y)), np.asarray(w, int))
-    kwargs = {"init": np.zeros(8), "tol": 1e-12}
+    kwargs = {"init": np.zeros(8), "solver": jr.FISTA(), "tol": 1e-13}
     weighted = jr.minimize(SQUARED, 0.1 * jr.L1(), data=(X, y), weights=w, **kwargs)
     repeated = jr.minimize(SQUARED, 0.1 * jr.L1(), data=(X[rows], y[rows]), **kwargs)
     np.testing.assert_allclose(weighted.params, repeated.params, atol=1e-8)

@@ -100,7 +100,7 @@ def test_schedules_count_steps(x64):
         updates, state = tx.update(jnp.zeros(1), state, p)
         p = optax.apply_updates(p, updates)
         np.testing.assert_allclose(p, [expected])
-    assert state.count == 3
+    assert state.taken == 3
 
 
 def test_trees_and_low_precision_updates():
