@@ -9,7 +9,7 @@ import numpy as np
 
 import jaxreg as jr
 
-GAUGE_RATIO, SMOOTH_RATIO = 1e-5, 1e-8
+GAUGE_RATIO, SMOOTH_RATIO = 1e-4, 1e-8
 
 
 def strengths(penalty: Any, data: Any, weights: Any, share: np.ndarray, loss: str, num: int) -> np.ndarray:

@@ -82,7 +82,7 @@ def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Call
 
 
 def null_objective(f: Smooth, g: Penalty, params: PyTree) -> Array:
-    """|f + g| at zero coefficients, the scale of the gap: for least squares a free intercept is at its own fit there."""
+    """|f + g| at zero coefficients, the scale of the gap; a free intercept of least squares is at its own fit."""
     found = coefficient_part(f, g, params)
     if found is None or not found[1] or not f.is_squared:
         return reference(f, g, params).objective

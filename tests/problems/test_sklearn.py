@@ -106,10 +106,8 @@ def test_multitask_lasso_over_tasks_with_shared_rows(name: str, x64):
     """The sum over tasks of each task's mean, L2 along the task axis: the same problem."""
     X, Y = regression(*SHAPES[0], (3,))
     data = (np.broadcast_to(X, (3, *X.shape)), Y.T)
-    chosen = solver(name, jr.L2(axis=0), X)
-    sol = jr.minimize(
-        jr.multitask(SQUARED), 0.3 * jr.L2(axis=0), np.zeros((3, 8)), data, solver=chosen, tol=TIGHT[name]["float64"]
-    )
+    g, chosen, tol = 0.3 * jr.L2(axis=0), solver(name, jr.L2(axis=0), X), TIGHT[name]["float64"]
+    sol = jr.minimize(jr.multitask(SQUARED), g, np.zeros((3, 8)), data, solver=chosen, tol=tol)
     certified(sol, name, np.dtype("float64"))
     peer = MultiTaskLasso(alpha=0.3, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(X, Y)
     agree(sol.params, peer.coef_, np.dtype("float64"))
@@ -161,7 +159,7 @@ def test_the_classical_objective_is_one_ridge_per_task(name: str, x64):
     t, strength = ragged(), 0.7
     m = np.asarray(t.counts)
     penalty = (strength / m)[:, None] * jr.Ridge()
-    chosen = jr.FISTA() if name == "FISTA" else jr.Newton()
+    chosen, tol = jr.FISTA() if name == "FISTA" else jr.Newton(), TIGHT[name]["float64"]
     sol = jr.minimize(
         jr.multitask(SQUARED),
         penalty,
@@ -169,10 +167,10 @@ def test_the_classical_objective_is_one_ridge_per_task(name: str, x64):
         t.data,
         t.weights,
         solver=chosen,
-        tol=TIGHT[name]["float64"],
+        tol=tol,
         max_steps=50_000,
     )
-    assert sol.status == 0 and sol.gap <= TIGHT[name]["float64"]
+    assert sol.status == 0 and sol.gap <= tol
     total = 0.0
     for X, y, theta in zip(t.ragged(t.data[0]), t.ragged(t.data[1]), sol.params, strict=True):
         exact = np.linalg.solve(X.T @ X + strength * np.eye(4), X.T @ y)
