@@ -73,7 +73,8 @@ def problem(where: str, data: Data, weights: Any, *, tasks: bool, labels: bool) 
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")
-    X = jax.tree.map(lambda x: array(where, "X", x, announce=True), data[0])
+    whole = isinstance(data[0], list)  # a list is an array in the making, any other container a tree
+    X = jax.tree.map(lambda x: array(where, "X", x, announce=True), data[0], is_leaf=lambda _: whole)
     y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))

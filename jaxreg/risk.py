@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxreg import _validate
 from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, Predict, PyTree
@@ -41,7 +42,7 @@ def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = N
     >>> jr.linear_params((np.ones((5, 3)), np.ones(5)))["coef"].shape
     (3,)
     """
-    X, y = (jnp.asarray(a) for a in data)
+    X, y = (_validate.array("linear_params", name, a, labels=name == "y") for name, a in zip("Xy", data, strict=True))
     k = (outputs,) if outputs else y.shape[X.ndim - 1 :]
     dtype = jnp.result_type(X.dtype, jnp.float16 if X.dtype == jnp.float16 else jnp.float32)
     lead = X.shape[:-2]

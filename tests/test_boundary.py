@@ -188,7 +188,11 @@ ARGUMENTS = {
     "no leaves": (lambda: jr.minimize(SQUARED, jr.L1(), {}, (X, Y)), ValueError, "init has no leaves"),
     "NaN init": (lambda: jr.minimize(SQUARED, jr.L1(), np.full(P, np.nan, "f4"), (X, Y)), ValueError, "init has NaN"),
     "init shape": (lambda: jr.minimize(SQUARED, jr.L1(), np.zeros(P + 1, "f4"), (X, Y)), (TypeError, ValueError), None),
-    "column y": (lambda: jr.minimize(SQUARED, jr.L1(), np.zeros(P, "f4"), (X, Y[:, None])), (TypeError, ValueError), None),
+    "column y": (
+        lambda: jr.minimize(SQUARED, jr.L1(), np.zeros(P, "f4"), (X, Y[:, None])),
+        (TypeError, ValueError),
+        None,
+    ),
     "tol": (lambda: jr.minimize(SQUARED, jr.L1(), np.zeros(P, "f4"), (X, Y), tol=np.nan), ValueError, "tol is nan"),
     "labels": (
         lambda: jr.minimize(jr.risk(jr.linear, jr.Softmax()), jr.L1(), np.zeros((P, 2), "f4"), (X, Y)),

@@ -11,7 +11,7 @@ import numpy as np
 from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
+from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._loop import Solver
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers.fista import first_step
@@ -41,7 +41,7 @@ def strength_max(
     1.5
     """
     where = "strength_max"
-    data, w, penalty, init = prepare(where, risk, penalty, start(where, risk, data, init), data, weights)
+    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
     if not is_gauge(penalty, init):
         raise TypeError(
             f"{where}: {penalty!r} is not a gauge: no finite strength excludes its entries. Choose strengths yourself, "
@@ -49,18 +49,6 @@ def strength_max(
         )
     f = bind(risk, data, w)
     return _top(f, penalty, choose(f, penalty, init), init)
-
-
-def start(where: str, risk: Risk | MultitaskRisk, data: Data, init: PyTree | None) -> PyTree:
-    """The given start, or zeros of a linear model without intercept."""
-    if init is not None:
-        return init
-    predict = getattr(risk, "predict", None)
-    if predict is not linear or not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
-    if risk.loss.labels:
-        raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
-    return linear_params((np.asarray(data[0]) if not _validate.traced(data) else data[0], data[1]), intercept=False)
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxreg import _tree, _validate
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, start, top_strength
+from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
 from jaxreg.paths._lanes import fit_lanes, route
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
@@ -71,7 +71,7 @@ def path(
     ((5, 3), True, 'rows')
     """
     where = "path"
-    data, w, penalty, init = prepare(where, risk, penalty, start(where, risk, data, init), data, weights)
+    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
     f = bind(risk, data, w)
     chosen = choose(f, penalty, init) if solver is None else solver
     grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio)

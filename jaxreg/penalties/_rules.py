@@ -26,6 +26,7 @@ class Part(Protocol):
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
     def leaf_value(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
+    def leaf_dual_terms(self, u: Array) -> Array: ...
 
 
 class Rule(NamedTuple):
@@ -136,23 +137,35 @@ def absorb(x: Array, step: Array, c: Array, b: Array) -> tuple[Array, Array]:
 def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     """Conjugate of a sum on one leaf, sup_x <u, x> - Σ g(x).
 
-    With total curvature c > 0 the maximiser is x* = prox_{g/c}(u/c + b) (Moreau 1965); where some c is 0 the
-    conjugate of the other part, an upper bound, stands in. Raises TypeError where no prox of the rest is known.
+    Where the total curvature c > 0 the maximiser is x* = prox_{g/c}(u/c + b) (Moreau 1965), the centre b where it is
+    infinite; entries without curvature have the conjugate of the rest. Where a norm joins entries of both kinds that
+    conjugate, an upper bound, stands in for all. Raises TypeError where no prox of the rest is known.
     """
     rest, curvature, centre = split(parts, u)
     if rest and find(rest) is None:
         raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
     if curvature.ndim and not all(p.metric for p in rest):
         raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
-    usable = (curvature > 0) & jnp.isfinite(curvature)
-    safe = jnp.where(usable, curvature, 1.0)
+    flat, rigid = curvature == 0, jnp.isinf(curvature)
+    safe = jnp.where(flat | rigid, 1.0, curvature)
     x = u / jnp.broadcast_to(safe, u.shape) + centre
     for p in rest:
         x = p.leaf_prox(x, 1 / safe)
+    x = jnp.where(jnp.broadcast_to(rigid, u.shape), centre, jnp.where(jnp.broadcast_to(flat, u.shape), 0.0, x))
     value = jnp.sum(u * x)
     for p in parts:
         value = value - p.leaf_value(x)
-    flat = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
+    value = jnp.where(jnp.any(flat & _unbounded(rest, u)), jnp.inf, value)
+    if all(p.elementwise for p in rest) or not rest[0].gauge:
+        return value
+    return jnp.where(jnp.any(flat) & ~jnp.all(flat), rest[0].leaf_conjugate(u), value)
+
+
+def _unbounded(rest: Sequence[Part], u: Array) -> Array:
+    """Where <u, x> - rest(x) grows without bound."""
+    if not rest:
+        return u != 0
     if len(rest) == 1 and rest[0].gauge:
-        flat = rest[0].leaf_conjugate(u)
-    return jnp.where(jnp.all(usable), value, flat)
+        outside = rest[0].leaf_dual_terms(u) > 1 + 16 * jnp.finfo(u.dtype).eps
+        return jnp.broadcast_to(outside, u.shape)
+    return jnp.ones(u.shape, bool)

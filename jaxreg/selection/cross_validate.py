@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,6 @@ import numpy as np
 from jaxreg import _validate
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._grid import start
 from jaxreg.paths._lanes import fit_lanes, route
 from jaxreg.paths.path import Path, strengths_for
 from jaxreg.penalties import Penalty
@@ -93,7 +93,7 @@ def cross_validate(
     ((5, 20), True, [True, False, False])
     """
     where = "cross_validate"
-    data, w, penalty, init = prepare(where, risk, penalty, start(where, risk, data, init), data, weights)
+    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
     if _validate.traced(w, folds):
         raise TypeError(f"{where} chooses folds on the host: call it outside of jit and vmap.")
     masks = fold_masks(where, folds, np.asarray(w), key)
@@ -128,6 +128,7 @@ def _standard_error(scores: Array) -> Array:
     return jnp.std(scores, 0, ddof=1) / np.sqrt(folds) if folds > 1 else jnp.zeros_like(scores[0])
 
 
+@partial(jax.jit, static_argnums=0)
 def _score(scoring: Any, params: PyTree, data: Data, weights: Array, masks: Array) -> Array:
     def fold(pair: tuple[PyTree, Array]) -> Array:
         held = weights * pair[1].astype(weights.dtype)

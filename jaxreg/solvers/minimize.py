@@ -13,7 +13,7 @@ import numpy as np
 from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
-from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._loop import Solution, Solver, Status, run
 from jaxreg.solvers._problem import Smooth, bind
@@ -67,9 +67,9 @@ def minimize(
 
 
 def prepare(
-    where: str, risk: Risk | MultitaskRisk, penalty: Penalty, init: PyTree, data: Data, weights: Any
+    where: str, risk: Risk | MultitaskRisk, penalty: Penalty, init: PyTree | None, data: Data, weights: Any
 ) -> tuple[Data, Array, Penalty, PyTree]:
-    """Everything checked and in one dtype."""
+    """Everything checked and in one dtype; without `init`, zeros of a linear model without intercept."""
     if not isinstance(risk, (Risk, MultitaskRisk)):
         raise TypeError(f"{where}: risk is {type(risk).__name__}, expected jaxreg.risk(...) or jaxreg.multitask(...).")
     if not isinstance(penalty, Penalty):
@@ -78,10 +78,18 @@ def prepare(
     data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
     penalty.check()
     dtype = w.dtype
-    init = _validate.parameters(where, init, dtype)
+    init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
     jax.eval_shape(lambda p: (penalty.value(p), risk(p, data, w)), init)
     return data, w, penalty, init
+
+
+def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
+    if risk.predict is not linear:
+        raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
+    if risk.loss.labels:
+        raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
+    return linear_params(data, intercept=False)
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
