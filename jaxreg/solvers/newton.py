@@ -91,7 +91,7 @@ class Newton:
 
 def _limits(dtype: Any) -> tuple[float, float]:
     """The largest first and last σ in units of 1/L that the dtype's digits bear."""
-    return (1e9, 1e10) if dtype == jnp.float64 else (1e3, 1e5)
+    return (1e9, 1e10) if dtype == jnp.float64 else (1e2, 1e3)
 
 
 def _operators(f: Smooth, params: Array) -> tuple[Any, Any, Array]:
