@@ -78,6 +78,10 @@ def _dual_bound(f: Smooth, penalty: Penalty, params: PyTree, slopes: Array, grad
     if tops:
         top = jnp.max(jnp.stack(tops))
         scales.append(1 / jnp.maximum(top, 1.0))
+        if any(p.gauge and not p.homogeneous for p, _ in leaves):
+            # A quadratic on some entries only: the polar constraint binds the others, by rounding or a little more.
+            eps = jnp.finfo(slopes.dtype).eps
+            scales += [jnp.asarray(1 / (1 + slack * eps), slopes.dtype) for slack in (1e2, 1e4, 1e6)]
     bounds = [_bound(f, leaves, duals, scale) for scale in scales]
     return jnp.max(jnp.stack(bounds))
 
