@@ -9,54 +9,10 @@ import numpy as np
 import optax
 
 import jaxreg as jr
+from members import PENALTIES as PENALTIES
+from members._member import DIRTY_TREE, LINEAR_TREE, VECTOR, Member
 
-VECTOR, MATRIX = (6,), (3, 4)
-LINEAR_TREE = {"coef": (6,), "intercept": ()}
-DIRTY_TREE = {"common": (3, 4), "own": (3, 4)}
 ROWS = 10
-inf = np.inf
-
-
-class Member(NamedTuple):
-    """A penalty and the form of what it penalises: a shape, or a dictionary of shapes."""
-
-    name: str
-    penalty: jr.Penalty
-    form: Any
-
-
-PER_FEATURE = np.array([0.0, 0.5, 1.0, 2.0])
-PER_ENTRY = np.array([0.0, 0.5, 1.0, 2.0, inf, 0.1])
-PER_TASK = np.array([[0.0], [0.7], [1.5]])
-CENTRE = np.array([0.5, -1.0, 0.0, 2.0, -0.25, 1.0])
-
-PENALTIES = (
-    Member("l1", jr.L1(), VECTOR),
-    Member("ridge", jr.Ridge(), VECTOR),
-    Member("l2-all", jr.L2(), VECTOR),
-    Member("l2-rows", jr.L2(axis=0), MATRIX),
-    Member("nuclear", jr.Nuclear(), MATRIX),
-    Member("nonnegative", jr.NonNegative(), VECTOR),
-    Member("box", jr.Box(-1.0, 0.5), VECTOR),
-    Member("box-arrays", jr.Box(-np.arange(6.0), np.arange(6.0) / 2), VECTOR),
-    Member("tomean", jr.ToMean(), MATRIX),
-    Member("scaled-l1", 0.7 * jr.L1(), VECTOR),
-    Member("l1-per-entry", PER_ENTRY * jr.L1(), VECTOR),
-    Member("ridge-per-task", PER_TASK * jr.Ridge(), MATRIX),
-    Member("l2-per-feature", PER_FEATURE * jr.L2(axis=0), MATRIX),
-    Member("scaled-tomean", 3.0 * jr.ToMean(axis=0), MATRIX),
-    Member("elastic-net", 0.3 * jr.L1() + 0.5 * jr.Ridge(), VECTOR),
-    Member("elastic-net-arrays", 0.3 * jr.L1() + PER_FEATURE * jr.Ridge(), MATRIX),
-    Member("positive-lasso", 0.5 * jr.L1() + jr.NonNegative(), VECTOR),
-    Member("sparse-group", 0.3 * jr.L1() + 0.6 * jr.L2(axis=0), MATRIX),
-    Member("ridge-nuclear", 0.5 * jr.Ridge() + 0.4 * jr.Nuclear(), MATRIX),
-    Member("shifted-l1", (0.5 * jr.L1()).shift(CENTRE), VECTOR),
-    Member("shifted-ridge", 0.5 * jr.Ridge().shift(CENTRE), VECTOR),
-    Member("l1-to-ridge-centre", 0.4 * jr.L1() + 0.5 * jr.Ridge().shift(CENTRE), VECTOR),
-    Member("beside-intercept", 0.4 * jr.L1(), LINEAR_TREE),
-    Member("on-intercept", 0.4 * jr.L1().on("coef") + 0.2 * jr.Ridge().on("intercept"), LINEAR_TREE),
-    Member("dirty", 0.6 * jr.L2(axis=0).on("common") + 0.3 * jr.L1().on("own"), DIRTY_TREE),
-)
 
 
 class LossMember(NamedTuple):

@@ -20,7 +20,8 @@ class Penalty:
     finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
     `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
     `dualisable` (the conjugate is known);
-    `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone).
+    `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
+    below that at zero).
     """
 
     __array_ufunc__ = None
@@ -35,6 +36,7 @@ class Penalty:
     dualisable: bool = False
     smooth: bool = False
     bounded: bool = False
+    centred: bool = True
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -191,6 +193,25 @@ class Leafwise(Penalty):
 def is_intercept(name: str) -> bool:
     """Whether a leaf is an intercept by its name: nobody penalises it unless it is asked for."""
     return name.rsplit("/", 1)[-1] == "intercept"
+
+
+def inherited(*traits: str) -> tuple[property, ...]:
+    """Traits that a penalty wrapped around another has from it."""
+
+    def read(trait: str) -> property:
+        return property(lambda self: getattr(self.penalty, trait))
+
+    return tuple(map(read, traits))
+
+
+def parts_of(penalty: Penalty, names: Sequence[str], named: bool) -> tuple[Leafwise | None, ...]:
+    """The parts of a penalty that may be scaled, placed, shifted or added. Raises TypeError for others."""
+    if not isinstance(penalty, Leafwise):
+        raise TypeError(
+            f"{type(penalty).__name__} couples whole trees: it can be used alone, but not be scaled, placed, shifted "
+            "or added. Derive it from jaxreg.Leafwise and stack what is coupled on an axis."
+        )
+    return penalty.parts(names, named)
 
 
 def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:

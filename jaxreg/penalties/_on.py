@@ -1,0 +1,42 @@
+"""Placement: g.on(glob) acts on the leaves whose path matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from jaxreg._pytree import pytree, static
+from jaxreg.penalties._base import Leafwise, inherited, parts_of
+from jaxreg.penalties._scaled import Scaled
+
+
+@pytree
+class On(Leafwise):
+    """g restricted to the leaves whose path, or a parent of it, matches a glob; named leaves include intercepts."""
+
+    penalty: Any
+    glob: str = static()
+    convex, smooth, bounded = inherited("convex", "smooth", "bounded")
+
+    def __repr__(self) -> str:
+        inner = repr(self.penalty)
+        return f"({inner}).on({self.glob!r})" if isinstance(self.penalty, Scaled) else f"{inner}.on({self.glob!r})"
+
+    def check(self) -> None:
+        """Check what is placed."""
+        self.penalty.check()
+
+    def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
+        """The parts of g on matching leaves. Raises ValueError, listing the leaves, when none matches."""
+        hits = [name for name in names if _matches(name, self.glob)]
+        if not hits:
+            listed = ", ".join(repr(name) for name in names) or "none"
+            raise ValueError(f".on({self.glob!r}) matches no leaf of the parameters; the leaves are: {listed}.")
+        found = dict(zip(hits, parts_of(self.penalty, hits, True), strict=True))
+        return tuple(found.get(name) for name in names)
+
+
+def _matches(name: str, glob: str) -> bool:
+    pieces = name.split("/")
+    return any(fnmatchcase("/".join(pieces[: i + 1]), glob) for i in range(len(pieces)))

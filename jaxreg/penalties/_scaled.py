@@ -1,0 +1,115 @@
+"""Strengths: strength * g."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg._pytree import pytree, show
+from jaxreg._typing import Array
+from jaxreg.penalties import _rules
+from jaxreg.penalties._base import Leafwise, Penalty, inherited, parts_of, prox_leaf
+from jaxreg.penalties._sum import each
+
+
+def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:
+    """strength * amount with 0 * inf = 0; a strength that is no number is first broadcast to `shape`."""
+    s = jnp.asarray(strength, amount.dtype)
+    if s.ndim:
+        try:
+            s = jnp.broadcast_to(s, shape)
+        except ValueError as error:
+            raise ValueError(
+                f"strength of shape {s.shape} does not broadcast to the penalty's terms of shape {shape}: give a "
+                "number, one value per feature (last axis), or one per task as strength[:, None]."
+            ) from error
+    infinite, zero = jnp.isinf(s) | jnp.isinf(amount), (s == 0) | (amount == 0)
+    limit = jnp.where(zero, 0.0, jax.lax.stop_gradient(s * amount))  # its derivative would be 0 * inf
+    return jnp.where(infinite, limit, jnp.where(infinite, 0.0, s) * jnp.where(infinite, 0.0, amount))
+
+
+@pytree
+class Scaled(Leafwise):
+    """strength * g: the strength is a leaf, a number or an array that broadcasts over the terms of g.
+
+    Zero leaves an entry unpenalised, infinity excludes it. Strengths must not be negative.
+    """
+
+    strength: Any
+    penalty: Any
+
+    def __repr__(self) -> str:
+        inner = f"({self.penalty!r})" if isinstance(self.penalty, Scaled) else repr(self.penalty)
+        return f"{show(self.strength)} * {inner}"
+
+    convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
+    elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
+    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    dualisable = property(lambda self: _keeps_conjugate(self.penalty))
+
+    def check(self) -> None:
+        """Raise ValueError for a negative or NaN strength."""
+        if not any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(self.strength)):
+            s = np.asarray(self.strength, float)
+            if not np.all(s >= 0):
+                raise ValueError(f"strength is {show(self.strength)}, expected numbers >= 0 (inf excludes).")
+        self.penalty.check()
+
+    def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
+        """Every part of g, scaled."""
+        inner = parts_of(self.penalty, names, named)
+        return tuple(None if p is None else each(p, lambda g: Scaled(self.strength, g)) for p in inner)
+
+    def leaf_terms(self, x: Array) -> Array:
+        """Terms of g times their strengths; a set holds whatever its strength."""
+        terms = self.penalty.leaf_terms(x)
+        if self.indicator:
+            return terms
+        return weigh(self.strength, terms, terms.shape)
+
+    def leaf_value(self, x: Array) -> Array:
+        """strength * g(x)."""
+        return jnp.sum(self.leaf_terms(x))
+
+    def leaf_prox(self, x: Array, step: Any) -> Array:
+        """prox of g at strength * step."""
+        step = jnp.asarray(step, x.dtype)
+        if self.indicator:
+            return self.penalty.leaf_prox(x, step)
+        return prox_leaf(self.penalty, x, weigh(self.strength, step, self._terms_shape(x)))
+
+    def _terms_shape(self, x: Array) -> tuple[int, ...]:
+        return jax.eval_shape(self.penalty.leaf_terms, x).shape if np.ndim(self.strength) else ()
+
+    def leaf_dual_terms(self, u: Array) -> Array:
+        """Dual terms of g over their strengths: infinite where an unpenalised entry is not zero."""
+        terms = self.penalty.leaf_dual_terms(u)
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), terms.shape)
+        free = jnp.where(terms > 0, jnp.inf, 0.0).astype(u.dtype)
+        return jnp.where(s > 0, terms / jnp.where(s > 0, s, 1.0), free)
+
+    def leaf_conjugate(self, u: Array) -> Array:
+        """s g*(u / s)."""
+        if self.indicator:
+            return self.penalty.leaf_conjugate(u)
+        return _rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
+
+    def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
+        """The curvature times the strength, the same centre."""
+        c, b = self.penalty.leaf_quadratic(x)
+        return weigh(self.strength, c, x.shape), b
+
+    def leaf_floor(self) -> Any:
+        """The smallest strength."""
+        least, inner = jnp.min(jnp.asarray(self.strength)), jnp.asarray(self.penalty.leaf_floor())
+        off = (least == 0) | (inner == 0)
+        return jnp.where(off, 0.0, jnp.where(off, 1.0, least) * jnp.where(off, 1.0, inner))
+
+
+def _keeps_conjugate(g: Penalty) -> bool:
+    """Gauges, quadratics and sets keep their conjugate under a strength."""
+    return g.dualisable and (g.gauge or g.quadratic or g.indicator)

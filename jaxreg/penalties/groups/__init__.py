@@ -1,0 +1,5 @@
+"""Penalties on groups of entries."""
+
+from jaxreg.penalties.groups.l2 import L2
+
+__all__ = ["L2"]

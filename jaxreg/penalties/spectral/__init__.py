@@ -1,0 +1,5 @@
+"""Penalties on singular values."""
+
+from jaxreg.penalties.spectral.nuclear import Nuclear
+
+__all__ = ["Nuclear"]

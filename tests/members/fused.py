@@ -1,0 +1,5 @@
+"""Members that compare neighbours."""
+
+from members._member import Member
+
+MEMBERS: tuple[Member, ...] = ()
