@@ -10,7 +10,7 @@ from jaxreg.paths import Path, path, strength_max
 from jaxreg.penalties import L1, L2, Box, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
-from jaxreg.solvers import FISTA, Newton, Optax, Solution, Status, minimize
+from jaxreg.solvers import FISTA, DampedNewton, Newton, Optax, Solution, Status, minimize
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import proximal
 
@@ -43,6 +43,7 @@ __all__ = [
     "Status",
     "FISTA",
     "Newton",
+    "DampedNewton",
     "Optax",
     # paths and selection
     "strength_max",
