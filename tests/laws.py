@@ -12,6 +12,7 @@ import numpy as np
 import jaxreg as jr
 import zoo
 from jaxreg import _tree
+from jaxreg.penalties._sum import Sum
 from zoo import Member
 
 COUNT, RIVALS = 12, 40
@@ -69,7 +70,7 @@ def derivatives(g: Any, xs: Any, steps: Any) -> Any:
 
 
 def eps(dtype: Any) -> float:
-    return float(np.finfo(dtype).eps)
+    return float(jnp.finfo(dtype).eps)
 
 
 def flat(tree: Any, axes: int = 1) -> np.ndarray:
@@ -321,6 +322,80 @@ def law_repr(member: Member, dtype: Any) -> None:
     close(proxes(made, xs, steps), proxes(member.penalty, xs, steps), dtype)
 
 
+def law_ends(member: Member, dtype: Any) -> None:
+    """13: strength 0 leaves the domain alone; strength infinity is the limit of large ones."""
+    xs, steps = points(member, dtype, 0.5)
+    ones = np.ones_like(steps)
+    inside = proxes(member.penalty, xs, steps)
+    close(proxes(0.0 * member.penalty, inside, ones), inside, dtype, units=256)
+    if isinstance(member.penalty, Sum) and not member.penalty.centred:
+        return  # infinite strengths on terms with different minimisers contradict each other
+    limit = proxes(np.inf * member.penalty, xs, ones)
+    assert np.isfinite(flat(limit)).all(), "not finite at an infinite strength"
+    large = proxes(float(0.01 / eps(dtype)) * member.penalty, xs, ones)
+    size = np.abs(flat(xs)).max(-1)
+    assert np.all(np.abs(flat(limit) - flat(large)) <= 1e5 * eps(dtype) * size[:, None]), "infinity is not the limit"
+
+
+def law_sizes(member: Member, dtype: Any) -> None:
+    """14: inputs of scale 1e±9 stay finite; of a homogeneous penalty the prox of sx at st is s times that of x at t."""
+    xs, steps = points(member, dtype, 0.5)
+    base = flat(proxes(member.penalty, xs, steps))
+    for s in (1e9, 1e-9):
+        moved = jax.tree.map(lambda x, s=s: (s * x).astype(dtype), xs)
+        for t in (1e-9, 1.0, 1e9):
+            found = flat(proxes(member.penalty, moved, np.full_like(steps, t)))
+            assert np.isfinite(found).all(), f"not finite at scale {s} and step {t}"
+        if homogeneous(member, dtype):
+            scaled = flat(proxes(member.penalty, moved, (s * steps).astype(dtype)))
+            close(scaled / s, base, dtype, np.abs(flat(xs)).max(-1), units=256)
+
+
+def homogeneous(member: Member, dtype: Any) -> bool:
+    return all(p is None or p.homogeneous for p in acting(member, dtype))
+
+
+def law_nan(member: Member, dtype: Any) -> None:
+    """15: a NaN is never turned into a number."""
+    xs, steps = points(member, dtype, 0.5)
+    bad = jax.tree.map(lambda x: np.array(x), xs)
+    first = jax.tree.leaves(bad)[0]
+    first.reshape(COUNT, -1)[:, 1] = np.nan
+    moved = np.asarray(jax.tree.leaves(proxes(member.penalty, bad, steps))[0])
+    assert np.isnan(moved.reshape(COUNT, -1)[:, 1]).all(), "the prox turns NaN into a number"
+
+
+def law_low_precision(member: Member, dtype: Any) -> None:
+    """16: bfloat16 and float16 are kept, and zeros stay exact: the result is that of float32, rounded."""
+    if dtype != np.float32:
+        return
+    xs, steps = points(member, dtype, 0.5)
+    for low in (jnp.bfloat16, jnp.float16):
+        short = jax.tree.map(lambda x, low=low: jnp.asarray(x, low), xs)
+        steps_low = jnp.asarray(steps, low)
+        made = proxes(member.penalty, short, steps_low)
+        assert all(x.dtype == low for x in jax.tree.leaves(made)), f"{low.__name__} is not kept"
+        wide = proxes(member.penalty, jax.tree.map(lambda x: np.asarray(x, dtype), short), np.asarray(steps_low, dtype))
+        a, b = flat(made), flat(wide)
+        assert np.all(a[b == 0] == 0), f"{low.__name__} loses zeros"
+        close(made, wide, low, units=1)
+
+
+def law_leaves(member: Member, dtype: Any) -> None:
+    """17: leaves of several dtypes keep their own; an empty leaf is left as it is and counts nothing."""
+    if isinstance(member.form, dict):
+        return
+    g, other = member.penalty, np.float64 if dtype == np.float32 and jax.config.read("jax_enable_x64") else np.float16
+    x = zoo.draw(member, np.random.default_rng(3), dtype, 1, 0.5)[0]
+    tree = {"a": x, "b": x.astype(other)}
+    moved = g.prox(tree, 0.7)
+    assert moved["a"].dtype == dtype and moved["b"].dtype == other, "a leaf's dtype is not kept"
+    close({"a": moved["a"][None]}, {"a": g.prox(x, 0.7)[None]}, dtype)
+    if not member.sized and not any(np.ndim(leaf) for leaf in jax.tree.leaves(g)):
+        empty = np.zeros((0,) * len(member.form), dtype)
+        assert g.prox(empty, 0.7).shape == empty.shape and float(g.value(empty)) == 0
+
+
 LAWS = (
     law_argmin,
     law_scaling,
@@ -335,4 +410,9 @@ LAWS = (
     law_dual,
     law_certificate,
     law_repr,
+    law_ends,
+    law_sizes,
+    law_nan,
+    law_low_precision,
+    law_leaves,
 )

@@ -1,12 +1,12 @@
 """Tests of the tests: penalties that are wrong on purpose must break the laws."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxreg as jr
 import laws
-import zoo
 from members._member import MATRIX, VECTOR, Member
 
 
@@ -140,8 +140,8 @@ class LocalMCP(jr.Leafwise):
 
 @jr.pytree
 class Downcast(_L1):
-    def leaf_prox(self, x, step):
-        return super().leaf_prox(x, step).astype(jnp.float16)
+    def prox(self, params, step=1.0):
+        return super().prox(params, step).astype(jnp.float16)
 
 
 @jr.pytree
@@ -160,6 +160,43 @@ class Retraced(_L1):
         return Retraced(float(strength))
 
 
+@jr.pytree
+class SoftAtInfinity(_Ridge):
+    """Infinity taken for a finite step."""
+
+    def leaf_prox(self, x, step):
+        return super().leaf_prox(x, jnp.where(jnp.isinf(step), 10.0, step))
+
+
+@jr.pytree
+class Overflowing(_L1):
+    """Right in its middle range only."""
+
+    def leaf_prox(self, x, step):
+        z = super().leaf_prox(x, step)
+        return (jnp.abs(z) ** 64) ** (1 / 64) * jnp.sign(z)
+
+
+@jr.pytree
+class Comparing(_L1):
+    """`max` by comparison: a NaN becomes 0."""
+
+    def leaf_prox(self, x, step):
+        return jnp.where(jnp.abs(x) > step, super().leaf_prox(x, step), 0.0)
+
+
+@jr.pytree
+class Widening(_L1):
+    def prox(self, params, step=1.0):
+        return super().prox(jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(x.dtype, "float32")), params), step)
+
+
+@jr.pytree
+class OneForEmpty(_L1):
+    def leaf_value(self, x):
+        return super().leaf_value(x) + (x.size == 0)
+
+
 CAUGHT = (
     (OffByFactor(), VECTOR, laws.law_argmin),
     (OffByAbsolute(), VECTOR, laws.law_argmin),
@@ -176,6 +213,11 @@ CAUGHT = (
     (Downcast(), VECTOR, laws.law_transforms),
     (Leaky(), VECTOR, laws.law_trees),
     (Retraced(), VECTOR, laws.law_one_trace),
+    (SoftAtInfinity(), VECTOR, laws.law_ends),
+    (Overflowing(), VECTOR, laws.law_sizes),
+    (Comparing(), VECTOR, laws.law_nan),
+    (Widening(), VECTOR, laws.law_leaves),
+    (OneForEmpty(), VECTOR, laws.law_leaves),
 )
 
 
@@ -187,7 +229,11 @@ def test_a_planted_error_is_caught(penalty: jr.Penalty, form: tuple, law, dtype:
 
 @pytest.mark.parametrize("penalty", [RightL1(), RightRidge()], ids=repr)
 @pytest.mark.parametrize(
-    "law", [laws.law_argmin, laws.law_scaling, laws.law_firm, laws.law_moreau, laws.law_envelope, laws.law_dual]
+    "law",
+    [
+        *(laws.law_argmin, laws.law_scaling, laws.law_firm, laws.law_moreau, laws.law_envelope, laws.law_dual),
+        *(laws.law_ends, laws.law_sizes, laws.law_nan, laws.law_low_precision, laws.law_leaves),
+    ],
 )
 def test_the_same_law_passes_what_is_right(penalty: jr.Penalty, law, dtype: np.dtype):
     law(Member("right", penalty, VECTOR), dtype)
@@ -202,4 +248,4 @@ def test_a_wrong_gap_is_caught(x64):
 
 def test_a_repr_that_does_not_eval_back_is_caught(x64):
     with pytest.raises(NameError):
-        laws.law_repr(zoo.Member("unknown", OffByFactor(), VECTOR), np.dtype("float64"))
+        laws.law_repr(Member("unknown", OffByFactor(), VECTOR), np.dtype("float64"))

@@ -168,21 +168,20 @@ class Leafwise(Penalty):
         return tuple(self if named or not is_intercept(name) else None for name in names)
 
     def value(self, params: PyTree) -> Array:
-        """g(params), a number in the parameters' dtype."""
+        """g(params), a number in the parameters' dtype, at least float32."""
         pairs = self._pairs(params)
         terms = [part.leaf_value(x) for part, x in pairs if part is not None]
-        zero = jnp.zeros((), _tree.dtype(params))
-        return sum(terms[1:], terms[0]) if terms else zero
+        return sum(terms[1:], terms[0]) if terms else wide(jnp.zeros((), _tree.dtype(params)))
 
     def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """argmin_z step·g(z) + ½‖z - x‖²; an array or tree of steps is a diagonal metric.
 
         Raises TypeError where a metric is given and no exact prox in it is known.
         """
-        leaves = self._pairs(params)
-        steps = _tree.spread(step, params)
-        moved = [x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(leaves, steps, strict=True)]
-        return jax.tree.unflatten(jax.tree.structure(params), moved)
+        pairs, steps = self._pairs(params), _tree.spread(step, params)
+        moved = [x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(pairs, steps, strict=True)]
+        leaves, structure = jax.tree.flatten(params)
+        return jax.tree.unflatten(structure, [_like(z, x) for z, x in zip(moved, leaves, strict=True)])
 
     def dual(self, grad: PyTree) -> Array:
         """Polar of the gauge, the largest over leaves; unpenalised leaves do not count."""
@@ -191,15 +190,26 @@ class Leafwise(Penalty):
 
     def conjugate(self, grad: PyTree) -> Array:
         """Conjugate, summed over leaves; infinite where an unpenalised leaf has a nonzero entry."""
-        total = jnp.zeros((), _tree.dtype(grad))
+        total = wide(jnp.zeros((), _tree.dtype(grad)))
         for part, u in self._pairs(grad):
             free = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
             total = total + (free if part is None else part.leaf_conjugate(u))
         return total
 
     def _pairs(self, params: PyTree) -> list[tuple[Leafwise | None, Array]]:
-        leaves = [jnp.asarray(x) for x in jax.tree.leaves(params)]
+        leaves = [wide(jnp.asarray(x)) for x in jax.tree.leaves(params)]
         return list(zip(self.parts(_tree.names(params)), leaves, strict=True))
+
+
+def wide(x: Array) -> Array:
+    """At least float32: in half precision thresholds and sums would lose zeros and digits."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _like(z: Array, x: Any) -> Array:
+    """The result in the dtype of what was given, where that is a floating one."""
+    given = jnp.result_type(x)
+    return z.astype(given) if jnp.issubdtype(given, jnp.floating) else z
 
 
 def is_intercept(name: str) -> bool:

@@ -20,6 +20,7 @@ class Member(NamedTuple):
     """A penalty and the form of what it penalises: a shape, or a dictionary of shapes.
 
     Its oracle is `cvx(z) -> (g, constraints)` in cvxpy, or `slow(x, step) -> prox` in NumPy; a tree needs none.
+    `sized` says that the penalty is made for this shape alone.
     """
 
     name: str
@@ -27,3 +28,4 @@ class Member(NamedTuple):
     form: Any
     cvx: Callable[[Any], tuple[Any, list[Any]]] | None = None
     slow: Callable[[np.ndarray, Any], np.ndarray] | None = None
+    sized: bool = False

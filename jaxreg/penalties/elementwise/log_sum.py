@@ -11,7 +11,7 @@ import numpy as np
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.elementwise._entry import of_size, require
+from jaxreg.penalties.elementwise._entry import of_size, require, shrunk
 
 
 @pytree
@@ -41,7 +41,7 @@ class LogSum(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """The global minimiser; an infinite step gives 0."""
-        return jnp.sign(x) * of_size(_root, x, step, self.epsilon)
+        return shrunk(_root, x, step, self.epsilon)
 
 
 @jax.custom_jvp

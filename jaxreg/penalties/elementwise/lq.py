@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
 from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.elementwise._entry import of_size
+from jaxreg.penalties.elementwise._entry import shrunk
 
 
 @pytree
@@ -25,7 +25,7 @@ class Lq(Leafwise):
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> [round(z, 4) for z in jr.Lq(0.5).prox(jnp.array([2.0, 1.4]), 1.0).tolist()]
-    [1.6058, 0.0]
+    [1.6054, 0.0]
     """
 
     q: float = static()
@@ -43,7 +43,7 @@ class Lq(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Half or two-thirds thresholding; an infinite step gives 0."""
-        return jnp.sign(x) * of_size(partial(_root, 2 / 3 if self.q > 0.6 else 1 / 2), x, step)
+        return shrunk(partial(_root, 2 / 3 if self.q > 0.6 else 1 / 2), x, step)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

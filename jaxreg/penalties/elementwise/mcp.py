@@ -10,7 +10,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import weigh
-from jaxreg.penalties.elementwise._entry import of_size, require
+from jaxreg.penalties.elementwise._entry import of_size, require, shrunk
 
 
 @pytree
@@ -23,8 +23,8 @@ class MCP(Leafwise):
     are numbers or arrays that broadcast.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.MCP(1.0, gamma=3.0).prox(jnp.array([5.0, 2.0, 0.5]), 1.0).tolist()
-    [5.0, 1.5, 0.0]
+    >>> jr.MCP(1.0, gamma=2.0).prox(jnp.array([5.0, 1.5, 0.5]), 1.0).tolist()
+    [5.0, 1.0, 0.0]
     """
 
     strength: ArrayLike = 1.0
@@ -43,7 +43,7 @@ class MCP(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Firm or hard thresholding; an infinite step gives 0."""
-        return jnp.sign(x) * of_size(_threshold, x, step, self.strength, self.gamma)
+        return shrunk(_threshold, x, step, self.strength, self.gamma)
 
     def leaf_floor(self) -> Any:
         """The smallest strength."""

@@ -10,7 +10,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import weigh
-from jaxreg.penalties.elementwise._entry import of_size, require
+from jaxreg.penalties.elementwise._entry import of_size, require, shrunk
 
 
 @pytree
@@ -44,7 +44,7 @@ class SCAD(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Soft thresholding, its way back to the identity, and the identity; an infinite step gives 0."""
-        return jnp.sign(x) * of_size(_threshold, x, step, self.strength, self.gamma)
+        return shrunk(_threshold, x, step, self.strength, self.gamma)
 
     def leaf_floor(self) -> Any:
         """The smallest strength."""
