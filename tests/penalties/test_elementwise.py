@@ -80,10 +80,11 @@ def test_the_nonnegative_lasso_is_the_sum(step: float, x64):
 
 @pytest.mark.parametrize("penalty", [jr.L1(positive=True), jr.L1() + jr.NonNegative()], ids=repr)
 def test_the_nonnegative_lasso_has_a_gap_and_a_largest_strength(penalty: jr.Penalty, x64):
-    data = regression()
+    features, targets = regression()
+    data = features, -targets
     top = float(jr.strength_max(RISK, penalty, data))
     np.testing.assert_allclose(top, np.max(data[0].T @ data[1]) / 40, rtol=1e-12)
-    assert top < float(jr.strength_max(RISK, jr.L1(), (data[0], -data[1])))
+    assert top < float(jr.strength_max(RISK, jr.L1(), data))
     for share, zero in ((1.001, True), (0.999, False)):
         fit = jr.minimize(RISK, share * top * penalty, np.zeros(6), data, tol=1e-10)
         assert fit.params.any() != zero
