@@ -7,7 +7,24 @@ from jaxreg._version import __version__
 from jaxreg.losses import Huber, Logistic, Loss, Poisson, Softmax, Squared
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
-from jaxreg.penalties import L1, L2, Box, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
+from jaxreg.penalties import (
+    L0,
+    L1,
+    L2,
+    MCP,
+    SCAD,
+    AsymmetricL1,
+    Box,
+    Leafwise,
+    LogSum,
+    Lq,
+    NonNegative,
+    Nuclear,
+    Penalty,
+    Ridge,
+    SmoothL1,
+    ToMean,
+)
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
 from jaxreg.solvers import FISTA, DampedNewton, Newton, Optax, Solution, Status, minimize
@@ -37,6 +54,13 @@ __all__ = [
     "NonNegative",
     "Box",
     "ToMean",
+    "SmoothL1",
+    "AsymmetricL1",
+    "L0",
+    "Lq",
+    "MCP",
+    "SCAD",
+    "LogSum",
     # fits
     "minimize",
     "Solution",

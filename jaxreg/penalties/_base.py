@@ -17,11 +17,11 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
-    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
-    `dualisable` (the conjugate is known);
-    `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
-    below that at zero).
+    zero only at zero: it has a `dual`); `elementwise`; `even` (g(-x) = g(x) entry by entry, least at zero); `radial`
+    (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric`
+    (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the conjugate, stated as
+    terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere); `bounded` (infinite
+    outside a set that is no cone); `centred` (no value is below that at zero).
     """
 
     __array_ufunc__ = None
@@ -29,11 +29,13 @@ class Penalty:
     homogeneous: bool = False
     gauge: bool = False
     elementwise: bool = False
+    even: bool = False
     radial: bool = False
     indicator: bool = False
     quadratic: bool = False
     metric: bool = False
     dualisable: bool = False
+    polar: bool = False
     smooth: bool = False
     bounded: bool = False
     centred: bool = True
@@ -128,6 +130,10 @@ class Leafwise(Penalty):
         """The terms whose sum is the value, for array strengths; one term if not stated."""
         return self.leaf_value(x)
 
+    def leaf_outside(self, x: Array) -> Array:
+        """Where x is outside the domain, shaped like `leaf_terms`: infinite whatever the strength."""
+        return jnp.zeros((), bool)
+
     def leaf_dual_terms(self, u: Array) -> Array:
         """The terms whose largest is the dual norm, shaped like `leaf_terms`."""
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
@@ -138,10 +144,16 @@ class Leafwise(Penalty):
 
     def leaf_conjugate(self, u: Array) -> Array:
         """Conjugate of one array; for a gauge the indicator of its polar ball, to rounding."""
+        if self.polar:
+            return jnp.sum(self.leaf_conjugate_terms(u))
         if not self.gauge:
             raise TypeError(f"{self!r} states no conjugate.")
         slack = 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.where(self.leaf_dual(u) <= slack, 0.0, jnp.inf).astype(u.dtype)
+
+    def leaf_conjugate_terms(self, u: Array) -> Array:
+        """The terms whose sum is the conjugate, for array strengths."""
+        raise TypeError(f"{self!r} states no conjugate by terms.")
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """Curvature c (a number or shaped like x) and centre b of a quadratic c/2 ‖x - b‖²."""

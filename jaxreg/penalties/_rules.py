@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ class Part(Protocol):
 
     homogeneous: bool
     elementwise: bool
+    even: bool
     radial: bool
     indicator: bool
     quadratic: bool
@@ -25,6 +27,7 @@ class Part(Protocol):
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
     def leaf_value(self, x: Array) -> Array: ...
+    def leaf_terms(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
     def leaf_dual_terms(self, u: Array) -> Array: ...
 
@@ -45,6 +48,14 @@ def _interval(p: Part) -> bool:
     return p.elementwise and p.indicator and p.convex
 
 
+def _even(p: Part) -> bool:
+    return p.elementwise and p.even
+
+
+def _line(p: Part) -> bool:
+    return p.elementwise and p.homogeneous and p.convex
+
+
 RULES = (
     Rule(
         "one part",
@@ -60,15 +71,18 @@ RULES = (
     Rule(
         "elementwise gauges",
         "gauges of one variable: prox_{f+h} = prox_f o prox_h (Yu 2013, Theorem 4 with f homogeneous)",
-        lambda ps: all(p.elementwise and p.convex and (p.homogeneous or _interval(p)) for p in ps),
+        lambda ps: all(_line(p) or _interval(p) for p in ps),
+    ),
+    Rule(
+        "even after cones",
+        "a function of one variable, even and least at zero, on a half-line: project, then its prox. Where x is in the "
+        "half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
+        lambda ps: sum(_even(p) for p in ps) == 1 and all(_even(p) or (_interval(p) and p.homogeneous) for p in ps),
     ),
     Rule(
         "radial after homogeneous",
         "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
-        lambda ps: (
-            sum(p.radial for p in ps) == 1
-            and all(p.radial or (p.elementwise and p.homogeneous and p.convex) for p in ps)
-        ),
+        lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or _line(p) for p in ps),
     ),
 )
 
@@ -79,8 +93,23 @@ def find(parts: Sequence[Part]) -> Rule | None:
 
 
 def order(part: Part) -> int:
-    """Shrinkages first, then intervals, then norms of groups."""
-    return 2 if part.radial else 1 if part.indicator else 0
+    """Convex shrinkages first, then intervals, then nonconvex shrinkages, then norms of groups."""
+    return 3 if part.radial else 2 if not part.convex else 1 if part.indicator else 0
+
+
+def is_gauge(rest: Sequence[Part]) -> bool:
+    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) of each entry."""
+    return any(p.gauge for p in rest) and (len(rest) == 1 or all(_line(p) for p in rest))
+
+
+def dual_terms(rest: Sequence[Part], u: Array) -> Array:
+    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1."""
+    if len(rest) == 1:
+        return rest[0].leaf_dual_terms(u)
+    ones = jnp.ones_like(u)
+    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in rest])
+    free = jnp.where(u == 0, 0.0, jnp.inf).astype(u.dtype)
+    return jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
 
 
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
@@ -165,7 +194,7 @@ def _unbounded(rest: Sequence[Part], u: Array) -> Array:
     """Where <u, x> - rest(x) grows without bound."""
     if not rest:
         return u != 0
-    if len(rest) == 1 and rest[0].gauge:
-        outside = rest[0].leaf_dual_terms(u) > 1 + 16 * jnp.finfo(u.dtype).eps
+    if is_gauge(rest):
+        outside = dual_terms(rest, u) > 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.broadcast_to(outside, u.shape)
     return jnp.ones(u.shape, bool)

@@ -48,7 +48,7 @@ class Scaled(Leafwise):
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
     elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    even, polar, smooth, bounded, centred = inherited("even", "polar", "smooth", "bounded", "centred")
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:
@@ -69,7 +69,11 @@ class Scaled(Leafwise):
         terms = self.penalty.leaf_terms(x)
         if self.indicator:
             return terms
-        return weigh(self.strength, terms, terms.shape)
+        return jnp.where(self.leaf_outside(x), jnp.inf, weigh(self.strength, terms, terms.shape))
+
+    def leaf_outside(self, x: Array) -> Array:
+        """The domain of g."""
+        return self.penalty.leaf_outside(x)
 
     def leaf_value(self, x: Array) -> Array:
         """strength * g(x)."""
@@ -98,6 +102,14 @@ class Scaled(Leafwise):
             return self.penalty.leaf_conjugate(u)
         return _rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
 
+    def leaf_conjugate_terms(self, u: Array) -> Array:
+        """s g*(u / s) term by term; an entry of strength 0 must be 0, one of infinite strength costs nothing."""
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), u.shape)
+        usable = (s > 0) & jnp.isfinite(s)
+        scale = jnp.where(usable, s, 1.0)
+        limit = jnp.where((s == 0) & (u != 0), jnp.inf, 0.0).astype(u.dtype)
+        return jnp.where(usable, scale * self.penalty.leaf_conjugate_terms(u / scale), limit)
+
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """The curvature times the strength, the same centre."""
         c, b = self.penalty.leaf_quadratic(x)
@@ -111,5 +123,5 @@ class Scaled(Leafwise):
 
 
 def _keeps_conjugate(g: Penalty) -> bool:
-    """Gauges, quadratics and sets keep their conjugate under a strength."""
-    return g.dualisable and (g.gauge or g.quadratic or g.indicator)
+    """Gauges, quadratics, sets and conjugates stated by terms bear a strength."""
+    return g.dualisable and (g.gauge or g.quadratic or g.indicator or g.polar)

@@ -56,6 +56,10 @@ class Shift(Leafwise):
         """Terms of g at x - centre."""
         return self.penalty.leaf_terms(x - self._centre(x))
 
+    def leaf_outside(self, x: Array) -> Array:
+        """The domain of g, moved."""
+        return self.penalty.leaf_outside(x - self._centre(x))
+
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """centre + prox of g at x - centre."""
         b = self._centre(x)

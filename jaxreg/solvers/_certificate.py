@@ -1,8 +1,9 @@
 """Certificates of optimality: the relative duality gap, or the scaled KKT residual where no dual bound is known.
 
 With α = ℓ'(predictions), f(x) + g(x) >= constant - Σ rows ℓ*(κα) - g*(-Aᵀ(κ rows α)) for every κ in [0, 1]
-(Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge fixes κ so that its polar
-constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the better bound counts.
+(Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge, or a function that grows
+like one, fixes κ so that its polar constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the
+better bound counts.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _dual_bound(f: Smooth, penalty: Penalty, params: PyTree, slopes: Array, grad
     rows = jnp.reshape(f.rows, shape)
     duals = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
     leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None]
-    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge]
+    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
     scales = [jnp.ones((), slopes.dtype)]
     if tops:
         top = jnp.max(jnp.stack(tops))

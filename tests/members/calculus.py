@@ -5,6 +5,8 @@ import numpy as np
 
 import jaxreg as jr
 from members._member import CENTRE, DIRTY_TREE, LINEAR_TREE, MATRIX, PER_FEATURE, VECTOR, Member
+from members.elementwise import mcp
+from oracles import searched_prox
 
 
 def _rows(z):
@@ -48,6 +50,18 @@ MEMBERS = (
         0.4 * jr.L1() + 0.5 * jr.Ridge().shift(CENTRE),
         VECTOR,
         lambda z: (0.4 * cp.norm1(z) + 0.25 * cp.sum_squares(z - CENTRE), []),
+    ),
+    Member(
+        "mcp-ridge",
+        0.5 * jr.MCP(1.0, 1.5) + 0.3 * jr.Ridge(),
+        VECTOR,
+        slow=lambda x, step: searched_prox(lambda z: 0.5 * mcp(z, 1.0, 1.5) + 0.15 * z**2, x, step),
+    ),
+    Member(
+        "l0-positive",
+        0.5 * jr.L0() + jr.NonNegative(),
+        VECTOR,
+        slow=lambda x, step: searched_prox(lambda z: np.where(z < 0, np.inf, 0.5 * (z != 0)), x, step),
     ),
     Member("beside-intercept", 0.4 * jr.L1(), LINEAR_TREE),
     Member("on-intercept", 0.4 * jr.L1().on("coef") + 0.2 * jr.Ridge().on("intercept"), LINEAR_TREE),

@@ -93,9 +93,9 @@ def test_what_does_not_add_or_multiply():
 UNKNOWN = (
     (jr.L2(axis=0) + jr.L2(axis=1), ("L2(axis=0)", "L2(axis=1)")),
     (jr.Nuclear() + jr.L1(), ("Nuclear()", "L1()")),
-    (0.5 * jr.ToMean() + jr.L2(axis=0), ("ToMean(axis=0)", "L2(axis=0)")),
+    (0.5 * jr.ToMean() + jr.L2(axis=0), ("ToMean()", "L2(axis=0)")),
     (jr.L1() + jr.L1().shift(1.0), ("L1()", "shift(1.0)")),
-    (jr.Box(0.0, 1.0) + jr.L2(), ("Box(lower=0.0, upper=1.0)", "L2(axis=None)")),
+    (jr.Box(0.0, 1.0) + jr.L2(), ("Box(lower=0.0, upper=1.0)", "L2()")),
 )
 
 
