@@ -4,7 +4,20 @@ from jaxreg.penalties._base import Leafwise, Penalty
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.groups import L2
-from jaxreg.penalties.sets import Box, NonNegative
+from jaxreg.penalties.sets import (
+    Affine,
+    Box,
+    Halfspace,
+    Hyperplane,
+    L0Ball,
+    L1Ball,
+    L2Ball,
+    LInfBall,
+    Monotone,
+    NonNegative,
+    SecondOrderCone,
+    Simplex,
+)
 from jaxreg.penalties.spectral import Nuclear
 
 __all__ = [
@@ -13,15 +26,25 @@ __all__ = [
     "L2",
     "MCP",
     "SCAD",
+    "Affine",
     "AsymmetricL1",
     "Box",
+    "Halfspace",
+    "Hyperplane",
+    "L0Ball",
+    "L1Ball",
+    "L2Ball",
+    "LInfBall",
     "Leafwise",
     "LogSum",
     "Lq",
+    "Monotone",
     "NonNegative",
     "Nuclear",
     "Penalty",
     "Ridge",
+    "SecondOrderCone",
+    "Simplex",
     "SmoothL1",
     "ToMean",
 ]

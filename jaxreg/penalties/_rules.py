@@ -48,10 +48,6 @@ def _interval(p: Part) -> bool:
     return p.elementwise and p.indicator and p.convex
 
 
-def _even(p: Part) -> bool:
-    return p.elementwise and p.even
-
-
 def _line(p: Part) -> bool:
     return p.elementwise and p.homogeneous and p.convex
 
@@ -75,9 +71,9 @@ RULES = (
     ),
     Rule(
         "even after cones",
-        "a function of one variable, even and least at zero, on a half-line: project, then its prox. Where x is in the "
-        "half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
-        lambda ps: sum(_even(p) for p in ps) == 1 and all(_even(p) or (_interval(p) and p.homogeneous) for p in ps),
+        "a function even in every entry and least where it is zero, on half-lines: project, then its prox. Where x is "
+        "in the half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
+        lambda ps: sum(p.even for p in ps) == 1 and all(p.even or (_interval(p) and p.homogeneous) for p in ps),
     ),
     Rule(
         "radial after homogeneous",
@@ -93,8 +89,9 @@ def find(parts: Sequence[Part]) -> Rule | None:
 
 
 def order(part: Part) -> int:
-    """Convex shrinkages first, then intervals, then nonconvex shrinkages, then norms of groups."""
-    return 3 if part.radial else 2 if not part.convex else 1 if part.indicator else 0
+    """Convex shrinkages first, then intervals, then what is not convex or couples entries, then norms of groups."""
+    coupled = part.even and not part.elementwise
+    return 3 if part.radial else 2 if coupled or not part.convex else 1 if part.indicator else 0
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:
