@@ -302,7 +302,8 @@ def law_certificate(member: Member, dtype: Any) -> None:
         assert sol.status == jr.Status.CONVERGED and 0 <= sol.gap <= tol
     parts = acting(member, dtype)
     if all(p is not None and p.dualisable for p in parts) and risk.predict is jr.linear:
-        zero = float(risk(init, data)) + float((0.1 * g).value(init))
+        start = float((0.1 * g).value(init))
+        zero = float(risk(init, data)) + (start if np.isfinite(start) else 0.0)  # zero may be outside a set
         slack = 64 * eps(dtype) * zero
         assert float(first.value - best.value) <= float(first.gap) * zero + slack, "the gap is no bound"
         curvature = sum(np.linalg.norm(X, 2) ** 2 for X in np.atleast_3d(data[0].T).T) / zoo.ROWS

@@ -6,14 +6,13 @@ import cvxpy as cp
 import numpy as np
 
 import jaxreg as jr
-from members._member import CENTRE, MATRIX, PER_ENTRY, PER_FEATURE, PER_TASK, VECTOR, Member
+from members._member import CENTRE, MATRIX, PER_FEATURE, PER_TASK, VECTOR, Member
 
 NORMAL = np.array([1.0, -2.0, 0.0, 0.5, 3.0, -1.0])
 EQUATIONS = np.array([[1.0, 1.0, 1.0, 1.0, 1.0, 1.0], [1.0, -1.0, 0.0, 2.0, 0.0, 0.0]])
 REPEATED = np.vstack([EQUATIONS, EQUATIONS.sum(0)])
 BETWEEN = np.array([[1.0, -1.0, 0.0, 0.0], [0.5, 0.0, 2.0, 1.0]])
 TARGETS = np.array([[0.0, 1.0], [1.0, -1.0], [2.0, 0.0]])
-_radii = np.where(np.isinf(PER_ENTRY), 1.0, PER_ENTRY)
 
 
 def _fewest(x, size):
@@ -44,7 +43,6 @@ MEMBERS = (
         lambda z: (0, [z >= -np.arange(6.0), z <= np.arange(6.0) / 2]),
     ),
     Member("simplex", jr.Simplex(), VECTOR, lambda z: (0, [z >= 0, cp.sum(z) == 1.0])),
-    Member("simplex-all", jr.Simplex(2.5, axis=None), MATRIX, lambda z: (0, [z >= 0, cp.sum(z) == 2.5])),
     Member(
         "simplex-per-task",
         jr.Simplex(PER_TASK),
@@ -66,7 +64,6 @@ MEMBERS = (
         lambda z: (0, [cp.norm(z, 2, axis=0) <= PER_FEATURE]),
     ),
     Member("linf-ball", jr.LInfBall(0.8), VECTOR, lambda z: (0, [cp.abs(z) <= 0.8])),
-    Member("linf-ball-per-entry", jr.LInfBall(_radii), VECTOR, lambda z: (0, [cp.abs(z) <= _radii])),
     Member("l0-ball", jr.L0Ball(2), VECTOR, slow=_l0),
     Member("l0-ball-rows", jr.L0Ball(1, axis=-1), MATRIX, slow=_l0_rows),
     Member("hyperplane", jr.Hyperplane(NORMAL, 1.0), VECTOR, lambda z: (0, [NORMAL @ z == 1.0]), sized=True),
@@ -90,12 +87,6 @@ MEMBERS = (
     Member("monotone", jr.Monotone(), VECTOR, lambda z: (0, [z[:-1] <= z[1:]])),
     Member("monotone-down", jr.Monotone(axis=0, increasing=False), MATRIX, lambda z: (0, [z[:-1] >= z[1:]])),
     Member("second-order-cone", jr.SecondOrderCone(), VECTOR, lambda z: (0, [cp.norm(z[1:]) <= z[0]])),
-    Member(
-        "second-order-cone-columns",
-        jr.SecondOrderCone(axis=0),
-        MATRIX,
-        lambda z: (0, [cp.norm(z[1:], 2, axis=0) <= z[0]]),
-    ),
     Member(
         "positive-l2-ball",
         jr.NonNegative() + jr.L2Ball(1.2),

@@ -43,10 +43,9 @@ class Affine(Leafwise):
         if any(isinstance(x, jax.core.Tracer) for x in (self.matrix, self.target)):
             return
         A = np.asarray(self.matrix, float)
-        b = np.broadcast_to(np.asarray(self.target, float), (*np.shape(self.target)[:-1], len(A))).T
-        size = np.linalg.norm(A, axis=-1) + np.abs(b).reshape(len(A), -1).max(-1, initial=0)
-        left = A @ np.linalg.lstsq(A, b, rcond=None)[0] - b
-        if not np.all(np.abs(left).reshape(len(A), -1).max(-1, initial=0) <= 1e-5 * size):
+        b = np.broadcast_to(np.asarray(self.target, float), (*np.shape(self.target)[:-1], len(A))).reshape(-1, len(A)).T
+        left = np.abs(A @ np.linalg.lstsq(A, b, rcond=None)[0] - b)
+        if not np.all(left <= 1e-5 * (np.linalg.norm(A, axis=-1, keepdims=True) + np.abs(b))):
             raise ValueError("Affine: the equations contradict each other, no x has matrix @ x = target.")
 
     def leaf_terms(self, x: Array) -> Array:
