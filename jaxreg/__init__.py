@@ -27,7 +27,7 @@ from jaxreg.penalties import (
 )
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
-from jaxreg.solvers import FISTA, Newton, Optax, Solution, Status, minimize
+from jaxreg.solvers import FISTA, DampedNewton, Newton, Optax, Solution, Status, minimize
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import proximal
 
@@ -67,6 +67,7 @@ __all__ = [
     "Status",
     "FISTA",
     "Newton",
+    "DampedNewton",
     "Optax",
     # paths and selection
     "strength_max",

@@ -23,12 +23,12 @@ def test_the_zoo_holds_every_public_penalty_and_loss():
     members = [v for v in vars(jr).values() if isinstance(v, type) and issubclass(v, (Penalty, jr.Loss))]
     missing = [m.__name__ for m in members if f"{m.__name__}(" not in shown]
     assert set(missing) <= {Penalty.__name__, Leafwise.__name__, "Loss"}
-    assert set(zoo.SOLVERS) == {"FISTA", "Newton", "Optax"}
+    assert set(zoo.SOLVERS) == {"FISTA", "Newton", "DampedNewton", "Optax"}
 
 
-@pytest.mark.parametrize("name", ["FISTA", "Newton"])
+@pytest.mark.parametrize("name", ["FISTA", "Newton", "DampedNewton"])
 def test_minimize_lowers_for_every_platform(name: str, dtype: np.dtype):
-    member = zoo.PENALTIES[0]
+    member = next(m for m in zoo.PENALTIES if m.name == ("ridge" if name == "DampedNewton" else "l1"))
     risk, (X, y), init = zoo.problem(member, jr.Squared(), dtype)
     solver = zoo.SOLVERS[name](member.penalty, 0.1)
 
@@ -39,6 +39,8 @@ def test_minimize_lowers_for_every_platform(name: str, dtype: np.dtype):
     assert made.platforms == laws.PLATFORMS
 
 
-@pytest.mark.parametrize("solver", [jr.FISTA(), jr.FISTA(step=0.5), jr.Newton(), jr.Newton(scale=10.0)])
+@pytest.mark.parametrize(
+    "solver", [jr.FISTA(), jr.FISTA(step=0.5), jr.DampedNewton(), jr.Newton(), jr.Newton(scale=10.0)]
+)
 def test_a_solver_prints_as_it_is_written(solver):
     assert repr(eval(repr(solver), vars(jr).copy())) == repr(solver)

@@ -44,9 +44,10 @@ LOSSES = (
 SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "FISTA": lambda penalty, rate: jr.FISTA(),
     "Newton": lambda penalty, rate: jr.Newton(),
+    "DampedNewton": lambda penalty, rate: jr.DampedNewton(),
     "Optax": lambda penalty, rate: jr.Optax(optax.chain(optax.sgd(rate), jr.proximal(penalty, rate))),
 }
-"""Each takes the penalty and a step known to be safe; Newton serves squared loss only."""
+"""Each takes the penalty and a step known to be safe; Newton serves squared loss, DampedNewton smooth penalties."""
 
 
 def ids(members: Any) -> list[str]:

@@ -18,6 +18,7 @@ from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._loop import Solution, Solver, Status, run
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
+from jaxreg.solvers.damped import DampedNewton, is_small
 from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
 from jaxreg.solvers.newton import Newton
@@ -40,8 +41,9 @@ def minimize(
     """Minimise risk(params, data, weights) + penalty(params) from `init`.
 
     Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or after
-    `max_steps` updates, rounded up to the solver's stride. `solver=None` takes `Newton()` for linear models with
-    squared loss and a convex penalty, else `FISTA()`. The solution can be differentiated, forward and reverse, in
+    `max_steps` updates, rounded up to the solver's stride. `solver=None` takes `DampedNewton()` for linear
+    models of moderate size with a smooth penalty, `Newton()` for linear models with squared loss and a convex penalty,
+    else `FISTA()`. The solution can be differentiated, forward and reverse, in
     strengths, weights and data: by the implicit function theorem at the fixed point of the prox step, restricted to
     the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is fitted
     beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`); inside, read
@@ -93,7 +95,12 @@ def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
-    """Newton where its reduction is exact and the penalty convex and not a bounded set, else FISTA."""
+    """Damped Newton for smooth objectives of moderate size, Newton for least squares, FISTA for everything else.
+
+    Newton's reduction must be exact and the penalty convex and not a bounded set.
+    """
+    if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
+        return DampedNewton()
     exact = penalty.convex and not penalty.bounded and f.is_squared and coefficient_part(f, penalty, init) is not None
     return Newton() if exact else FISTA()
 
