@@ -3,8 +3,9 @@
 from jaxreg.penalties._base import Leafwise, Penalty
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L1, Ridge
+from jaxreg.penalties.fused import TV1D
 from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
 from jaxreg.penalties.spectral import Nuclear
 
-__all__ = ["L1", "L2", "Box", "Leafwise", "NonNegative", "Nuclear", "Penalty", "Ridge", "ToMean"]
+__all__ = ["L1", "L2", "TV1D", "Box", "Leafwise", "NonNegative", "Nuclear", "Penalty", "Ridge", "ToMean"]

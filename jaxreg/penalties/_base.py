@@ -17,7 +17,9 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
+    finite, zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step
+    projects on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `radial`
+    (a function of Euclidean norms of groups); `comonotone` (additive on arrays whose entries are in the same order);
     `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
     `dualisable` (the conjugate is known);
     `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
@@ -28,7 +30,10 @@ class Penalty:
     convex: bool = True
     homogeneous: bool = False
     gauge: bool = False
+    seminorm: bool = False
     elementwise: bool = False
+    uniform: bool = False
+    comonotone: bool = False
     radial: bool = False
     indicator: bool = False
     quadratic: bool = False
@@ -84,9 +89,9 @@ class Penalty:
         return jax.tree.map(lambda x, z: (x - z) / step, params, moved)
 
     def dual(self, grad: PyTree) -> Array:
-        """Polar of a gauge: the smallest c >= 0 with `grad` in c ∂g(0).
+        """Polar of a gauge or seminorm: the smallest c >= 0 with `grad` in c ∂g(0).
 
-        Raises TypeError where the penalty is no gauge.
+        Raises TypeError where the penalty is neither.
         """
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
 

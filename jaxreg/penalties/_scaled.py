@@ -47,8 +47,10 @@ class Scaled(Leafwise):
         return f"{show(self.strength)} * {inner}"
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
-    elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    elementwise, radial, indicator, seminorm = inherited("elementwise", "radial", "indicator", "seminorm")
+    smooth, bounded, centred, comonotone = inherited("smooth", "bounded", "centred", "comonotone")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.strength) == 0)
+    metric = property(lambda self: self.penalty.metric and not (self.comonotone and np.ndim(self.strength)))
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:

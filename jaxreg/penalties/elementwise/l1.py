@@ -22,7 +22,7 @@ class L1(Leafwise):
     [1.0, 0.0]
     """
 
-    homogeneous = gauge = elementwise = metric = dualisable = True
+    homogeneous = gauge = elementwise = uniform = metric = dualisable = True
 
     def leaf_terms(self, x: Array) -> Array:
         """|x|, with derivative 0 at 0."""
