@@ -7,7 +7,22 @@ from jaxreg._version import __version__
 from jaxreg.losses import Huber, Logistic, Loss, Poisson, Softmax, Squared
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
-from jaxreg.penalties import L1, L2, TV1D, Box, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
+from jaxreg.penalties import (
+    L1,
+    L2,
+    TV1D,
+    Box,
+    Conjugate,
+    Distance,
+    Envelope,
+    Leafwise,
+    NonNegative,
+    Nuclear,
+    Penalty,
+    Ridge,
+    SquaredDistance,
+    ToMean,
+)
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
 from jaxreg.solvers import FISTA, Newton, Optax, Solution, Status, minimize
@@ -38,6 +53,10 @@ __all__ = [
     "Box",
     "ToMean",
     "TV1D",
+    "Conjugate",
+    "Envelope",
+    "Distance",
+    "SquaredDistance",
     # fits
     "minimize",
     "Solution",

@@ -1,6 +1,9 @@
 """Penalties: frozen pytrees with a value and a proximal map, and their calculus."""
 
 from jaxreg.penalties._base import Leafwise, Penalty
+from jaxreg.penalties._conjugate import Conjugate
+from jaxreg.penalties._distance import Distance, SquaredDistance
+from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L1, Ridge
 from jaxreg.penalties.fused import TV1D
@@ -8,4 +11,19 @@ from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
 from jaxreg.penalties.spectral import Nuclear
 
-__all__ = ["L1", "L2", "TV1D", "Box", "Leafwise", "NonNegative", "Nuclear", "Penalty", "Ridge", "ToMean"]
+__all__ = [
+    "L1",
+    "L2",
+    "TV1D",
+    "Box",
+    "Conjugate",
+    "Distance",
+    "Envelope",
+    "Leafwise",
+    "NonNegative",
+    "Nuclear",
+    "Penalty",
+    "Ridge",
+    "SquaredDistance",
+    "ToMean",
+]

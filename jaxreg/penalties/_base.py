@@ -18,9 +18,9 @@ class Penalty:
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
     finite, zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step
-    projects on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `radial`
-    (a function of Euclidean norms of groups); `comonotone` (additive on arrays whose entries are in the same order);
-    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
+    projects on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry);
+    `comonotone` (additive on arrays whose entries are in the same order); `radial` (a function of Euclidean norms of
+    groups); `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
     `dualisable` (the conjugate is known);
     `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
     below that at zero).
@@ -72,6 +72,14 @@ class Penalty:
     def shift(self, centre: Any) -> Penalty:
         """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
         return _algebra.shifted(centre, self)
+
+    def affine(self, scale: Any, offset: Any = 0) -> Penalty:
+        """The penalty of scale * x + offset: x -> g(scale * x + offset); an array as scale needs a `metric` penalty."""
+        return _algebra.stretched(scale, offset, self)
+
+    def compose(self, matrix: Any) -> Penalty:
+        """The penalty of A x along the last axis, x -> g(A x), for a matrix with A Aᵀ = c I, such as a rotation."""
+        return _algebra.composed(matrix, self)
 
     def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""

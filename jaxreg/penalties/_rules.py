@@ -75,7 +75,7 @@ RULES = (
     ),
     Rule(
         "uniform after comonotone",
-        "one monotone map of all entries keeps their order and so the subgradients of a total variation: its prox, then "
+        "one monotone map of all entries keeps their order, so the subgradients of a total variation: its prox, then "
         "that of one convex function of every entry (Friedman et al. 2007, Prop. 1; Yu 2013)",
         lambda ps: (
             sum(p.comonotone for p in ps) == 1
