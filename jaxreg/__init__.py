@@ -11,10 +11,12 @@ from jaxreg.penalties import (
     L1,
     L2,
     TV1D,
+    TV2D,
     Box,
     Conjugate,
     Distance,
     Envelope,
+    GraphTV,
     Leafwise,
     NonNegative,
     Nuclear,
@@ -22,6 +24,7 @@ from jaxreg.penalties import (
     Ridge,
     SquaredDistance,
     ToMean,
+    TrendFilter,
 )
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
@@ -53,6 +56,9 @@ __all__ = [
     "Box",
     "ToMean",
     "TV1D",
+    "TrendFilter",
+    "GraphTV",
+    "TV2D",
     "Conjugate",
     "Envelope",
     "Distance",

@@ -6,7 +6,7 @@ from jaxreg.penalties._distance import Distance, SquaredDistance
 from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L1, Ridge
-from jaxreg.penalties.fused import TV1D
+from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
 from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
 from jaxreg.penalties.spectral import Nuclear
@@ -15,10 +15,12 @@ __all__ = [
     "L1",
     "L2",
     "TV1D",
+    "TV2D",
     "Box",
     "Conjugate",
     "Distance",
     "Envelope",
+    "GraphTV",
     "Leafwise",
     "NonNegative",
     "Nuclear",
@@ -26,4 +28,5 @@ __all__ = [
     "Ridge",
     "SquaredDistance",
     "ToMean",
+    "TrendFilter",
 ]

@@ -59,7 +59,9 @@ class Stretch(Leafwise):
         scale = self._scale(x)
         inner = jnp.asarray(step, x.dtype) * jnp.square(scale)
         moved = prox_leaf(self.penalty, scale * x, inner) / jnp.where(scale == 0, 1.0, scale)
-        return jnp.where((scale == 0) | (inner == 0) & ~jnp.asarray(self.indicator), x, moved)
+        made = jnp.where(scale == 0, x, moved)
+        still = (inner == 0) & ~jnp.asarray(self.indicator)
+        return made + jax.lax.stop_gradient(jnp.where(still, x - made, 0.0))
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """Dual terms of g at u / scale."""

@@ -65,7 +65,10 @@ class Composed(Leafwise):
         y, c = self._forward(x), self._constant(x)
         step = c * jnp.asarray(step, x.dtype)
         moved = prox_leaf(self.penalty, y, step.reshape(()) if step.size == 1 else step)
-        return x + matmul(moved - y, self._matrix(x)) / c
+        A = self._matrix(x)
+        made = matmul(moved, A) / c if _is_square(self.matrix) else x + matmul(moved - y, A) / c  # zeros stay exact
+        still = jnp.all(moved == y, axis=-1, keepdims=True)
+        return made + jax.lax.stop_gradient(jnp.where(still, x - made, 0.0))
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """Dual terms of g at A u / c, the largest along the last axis."""

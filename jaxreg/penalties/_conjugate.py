@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -47,16 +48,22 @@ class Conjugate(Leafwise):
         return self.penalty.leaf_conjugate(x)
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
-        """What the prox of g leaves of x; that of a set does not depend on the step."""
+        """What the prox of g leaves of x; a single step does not change the projection on a set."""
         if self.indicator and np.ndim(step) == 0:
-            moved = x - prox_leaf(self.penalty, x, jnp.ones((), x.dtype))
-            return jnp.where(self.leaf_value(x) == 0, x, moved) if self.penalty.dualisable else moved
+            return self._projected(self._projected(x))
         wide = jnp.promote_types(x.dtype, jnp.float32)
+        limits = jnp.finfo(wide)
         step = jnp.asarray(step, wide)
-        t = jnp.minimum(jnp.where(step == 0, 1.0, step), jnp.finfo(wide).eps ** -2.0)
-        y = x.astype(wide)
-        moved = y - t * prox_leaf(self.penalty, y / t, 1 / t)
-        return jnp.where(step == 0, x, moved.astype(x.dtype))
+        t = jnp.clip(jnp.where(step == 0, limits.tiny**0.5, step), limits.tiny**0.5, limits.eps**-2.0)
+        y = x.astype(wide) / t
+        inner = prox_leaf(self.penalty, y, 1 / t)
+        off = x.astype(wide) - step * jax.lax.stop_gradient(inner)  # x, with the right derivative in a step of 0
+        return jnp.where(step == 0, off, t * (y - inner)).astype(x.dtype)
+
+    def _projected(self, x: Array) -> Array:
+        """Once to about the rounding of x, twice to that of the set."""
+        moved = x - prox_leaf(self.penalty, x, jnp.ones((), x.dtype))
+        return jnp.where(self.leaf_value(x) == 0, x, moved) if self.penalty.dualisable else moved
 
     def leaf_conjugate(self, u: Array) -> Array:
         """g(u)."""
