@@ -52,10 +52,10 @@ def strength_max(
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:
-    """Whether every penalised leaf has a dual norm."""
+    """Whether every penalised leaf has a dual norm, if only across what it leaves unpenalised."""
     parts = penalty.parts(_tree.names(init)) if isinstance(penalty, Leafwise) else ()
     acting = [p for p in parts if p is not None]
-    return bool(acting) and all(p.gauge for p in acting)
+    return bool(acting) and all(p.gauge or p.seminorm for p in acting)
 
 
 @jax.jit

@@ -1,8 +1,12 @@
 """Penalties: frozen pytrees with a value and a proximal map, and their calculus."""
 
 from jaxreg.penalties._base import Leafwise, Penalty
+from jaxreg.penalties._conjugate import Conjugate
+from jaxreg.penalties._distance import Distance, SquaredDistance
+from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
+from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
 from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
 from jaxreg.penalties.spectral import Nuclear
@@ -13,8 +17,14 @@ __all__ = [
     "L2",
     "MCP",
     "SCAD",
+    "TV1D",
+    "TV2D",
     "AsymmetricL1",
     "Box",
+    "Conjugate",
+    "Distance",
+    "Envelope",
+    "GraphTV",
     "Leafwise",
     "LogSum",
     "Lq",
@@ -23,5 +33,7 @@ __all__ = [
     "Penalty",
     "Ridge",
     "SmoothL1",
+    "SquaredDistance",
     "ToMean",
+    "TrendFilter",
 ]

@@ -17,19 +17,24 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    zero only at zero: it has a `dual`); `elementwise`; `even` (g(-x) = g(x) entry by entry, least at zero); `radial`
-    (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric`
-    (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the conjugate, stated as
-    terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere); `bounded` (infinite
-    outside a set that is no cone); `centred` (no value is below that at zero).
+    zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step projects
+    on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `even`
+    (g(-x) = g(x) entry by entry, least at zero); `comonotone` (additive on arrays whose entries are in the same
+    order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic`
+    (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the
+    conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere);
+    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero).
     """
 
     __array_ufunc__ = None
     convex: bool = True
     homogeneous: bool = False
     gauge: bool = False
+    seminorm: bool = False
     elementwise: bool = False
     even: bool = False
+    uniform: bool = False
+    comonotone: bool = False
     radial: bool = False
     indicator: bool = False
     quadratic: bool = False
@@ -70,6 +75,14 @@ class Penalty:
         """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
         return _algebra.shifted(centre, self)
 
+    def affine(self, scale: Any, offset: Any = 0) -> Penalty:
+        """The penalty of scale * x + offset: x -> g(scale * x + offset); an array as scale needs a `metric` penalty."""
+        return _algebra.stretched(scale, offset, self)
+
+    def compose(self, matrix: Any) -> Penalty:
+        """The penalty of A x along the last axis, x -> g(A x), for a matrix with A Aᵀ = c I, such as a rotation."""
+        return _algebra.composed(matrix, self)
+
     def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""
         inner = self.prox(jax.tree.map(lambda x: x / step, params), 1.0 / step)
@@ -86,9 +99,9 @@ class Penalty:
         return jax.tree.map(lambda x, z: (x - z) / step, params, moved)
 
     def dual(self, grad: PyTree) -> Array:
-        """Polar of a gauge: the smallest c >= 0 with `grad` in c ∂g(0).
+        """Polar of a gauge or seminorm: the smallest c >= 0 with `grad` in c ∂g(0).
 
-        Raises TypeError where the penalty is no gauge.
+        Raises TypeError where the penalty is neither.
         """
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
 

@@ -17,6 +17,8 @@ class Part(Protocol):
     homogeneous: bool
     elementwise: bool
     even: bool
+    uniform: bool
+    comonotone: bool
     radial: bool
     indicator: bool
     quadratic: bool
@@ -33,11 +35,12 @@ class Part(Protocol):
 
 
 class Rule(NamedTuple):
-    """A theorem: when it applies to a list of parts, and the order in which their proxes compose."""
+    """A theorem: when it applies to a list of parts, composed in `order`, and whether also in a diagonal metric."""
 
     name: str
     source: str
     applies: Callable[[Sequence[Part]], bool]
+    metric: bool = True
 
 
 def _shrink(p: Part) -> bool:
@@ -84,6 +87,17 @@ RULES = (
         "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
         lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or _line(p) for p in ps),
     ),
+    Rule(
+        "uniform after comonotone",
+        "one monotone map of all entries keeps their order, so the subgradients of a total variation: its prox, then "
+        "that of one convex function of every entry (Friedman et al. 2007, Prop. 1; Yu 2013)",
+        lambda ps: (
+            sum(p.comonotone for p in ps) == 1
+            and all(p.comonotone or (p.uniform and p.convex) for p in ps)
+            and find([p for p in ps if not p.comonotone]) is not None
+        ),
+        metric=False,
+    ),
 )
 
 
@@ -92,9 +106,17 @@ def find(parts: Sequence[Part]) -> Rule | None:
     return next((rule for rule in RULES if rule.applies(parts)), None)
 
 
+def in_metric(parts: Sequence[Part]) -> bool:
+    """Whether the non-quadratic parts on one leaf have a prox in a diagonal metric."""
+    rule = find(parts) if parts else RULES[0]
+    return rule is not None and rule.metric and all(p.metric for p in parts)
+
+
 def order(part: Part) -> int:
-    """Convex shrinkages first, then intervals, then nonconvex shrinkages, then norms of groups."""
-    return 3 if part.radial else 2 if not part.convex else 1 if part.indicator else 0
+    """Total variation first, convex shrinkages, intervals, nonconvex shrinkages, then norms of groups."""
+    if part.comonotone or part.radial:
+        return 0 if part.comonotone else 4
+    return 3 if not part.convex else 2 if part.indicator else 1
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:
@@ -139,10 +161,10 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm. Put the parts on separate leaves with .on(...), or solve with a splitting method."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or use a splitting method."
         )
     if len(rest) < len(parts):
-        if curvature.ndim and not all(p.metric for p in rest):
+        if curvature.ndim and not in_metric(rest):
             raise TypeError(f"{rest!r} has no prox in a diagonal metric: give the quadratic part a single strength.")
         x, step = absorb(x, step, curvature, centre)
     for p in rest:
@@ -173,7 +195,7 @@ def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     rest, curvature, centre = split(parts, u)
     if rest and find(rest) is None:
         raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
-    if curvature.ndim and not all(p.metric for p in rest):
+    if curvature.ndim and not in_metric(rest):
         raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
     flat, rigid = curvature == 0, jnp.isinf(curvature)
     safe = jnp.where(flat | rigid, 1.0, curvature)

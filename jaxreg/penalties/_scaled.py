@@ -47,8 +47,11 @@ class Scaled(Leafwise):
         return f"{show(self.strength)} * {inner}"
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
-    elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
-    even, polar, smooth, bounded, centred = inherited("even", "polar", "smooth", "bounded", "centred")
+    elementwise, even, radial, indicator = inherited("elementwise", "even", "radial", "indicator")
+    seminorm, polar, comonotone = inherited("seminorm", "polar", "comonotone")
+    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.strength) == 0)
+    metric = property(lambda self: self.penalty.metric and not (self.comonotone and np.ndim(self.strength)))
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:

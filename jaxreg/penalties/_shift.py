@@ -31,6 +31,7 @@ class Shift(Leafwise):
 
     convex, elementwise, indicator, quadratic = inherited("convex", "elementwise", "indicator", "quadratic")
     metric, smooth, bounded, dualisable = inherited("metric", "smooth", "bounded", "dualisable")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.centre) == 0)
     centred = False
 
     def check(self) -> None:
