@@ -8,7 +8,20 @@ from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
 from jaxreg.penalties.groups import L2
-from jaxreg.penalties.sets import Box, NonNegative
+from jaxreg.penalties.sets import (
+    Affine,
+    Box,
+    Halfspace,
+    Hyperplane,
+    L0Ball,
+    L1Ball,
+    L2Ball,
+    LInfBall,
+    Monotone,
+    NonNegative,
+    SecondOrderCone,
+    Simplex,
+)
 from jaxreg.penalties.spectral import Nuclear
 
 __all__ = [
@@ -19,19 +32,29 @@ __all__ = [
     "SCAD",
     "TV1D",
     "TV2D",
+    "Affine",
     "AsymmetricL1",
     "Box",
     "Conjugate",
     "Distance",
     "Envelope",
     "GraphTV",
+    "Halfspace",
+    "Hyperplane",
+    "L0Ball",
+    "L1Ball",
+    "L2Ball",
+    "LInfBall",
     "Leafwise",
     "LogSum",
     "Lq",
+    "Monotone",
     "NonNegative",
     "Nuclear",
     "Penalty",
     "Ridge",
+    "SecondOrderCone",
+    "Simplex",
     "SmoothL1",
     "SquaredDistance",
     "ToMean",

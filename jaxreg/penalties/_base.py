@@ -135,6 +135,11 @@ class Leafwise(Penalty):
         """g of one array."""
         return jnp.sum(self.leaf_terms(x))
 
+    def leaf_total(self, x: Array) -> Array:
+        """g of one array of any dtype, at least float32; a set sees it unwidened, to judge by its own rounding."""
+        exact = self.indicator and jnp.issubdtype(x.dtype, jnp.floating)
+        return wide(self.leaf_value(x if exact else wide(x)))
+
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Prox of one array."""
         raise NotImplementedError
@@ -182,8 +187,8 @@ class Leafwise(Penalty):
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number in the parameters' dtype, at least float32."""
-        pairs = self._pairs(params)
-        terms = [part.leaf_value(x) for part, x in pairs if part is not None]
+        pairs = zip(self.parts(_tree.names(params)), jax.tree.leaves(params), strict=True)
+        terms = [part.leaf_total(jnp.asarray(x)) for part, x in pairs if part is not None]
         return sum(terms[1:], terms[0]) if terms else wide(jnp.zeros((), _tree.dtype(params)))
 
     def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:

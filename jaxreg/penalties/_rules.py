@@ -51,10 +51,6 @@ def _interval(p: Part) -> bool:
     return p.elementwise and p.indicator and p.convex
 
 
-def _even(p: Part) -> bool:
-    return p.elementwise and p.even
-
-
 def _line(p: Part) -> bool:
     return p.elementwise and p.homogeneous and p.convex
 
@@ -78,9 +74,9 @@ RULES = (
     ),
     Rule(
         "even after cones",
-        "a function of one variable, even and least at zero, on a half-line: project, then its prox. Where x is in the "
-        "half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
-        lambda ps: sum(_even(p) for p in ps) == 1 and all(_even(p) or (_interval(p) and p.homogeneous) for p in ps),
+        "a function even in every entry and least where it is zero, on half-lines: project, then its prox. Where x is "
+        "in the half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
+        lambda ps: sum(p.even for p in ps) == 1 and all(p.even or (_interval(p) and p.homogeneous) for p in ps),
     ),
     Rule(
         "radial after homogeneous",
@@ -113,10 +109,11 @@ def in_metric(parts: Sequence[Part]) -> bool:
 
 
 def order(part: Part) -> int:
-    """Total variation first, convex shrinkages, intervals, nonconvex shrinkages, then norms of groups."""
+    """Total variation, convex shrinkages, intervals, what is not convex or couples entries, norms of groups."""
     if part.comonotone or part.radial:
         return 0 if part.comonotone else 4
-    return 3 if not part.convex else 2 if part.indicator else 1
+    coupled = part.even and not part.elementwise
+    return 3 if coupled or not part.convex else 2 if part.indicator else 1
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:

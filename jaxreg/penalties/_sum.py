@@ -49,6 +49,10 @@ class Sum(Leafwise):
         """The sum of the values."""
         return reduce(jnp.add, [t.leaf_value(x) for t in self.terms])
 
+    def leaf_total(self, x: Array) -> Array:
+        """The sum of the values, each from what its term is to see."""
+        return reduce(jnp.add, [t.leaf_total(x) for t in self.terms])
+
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """The prox by theorem; TypeError where none applies."""
         return _rules.prox_sum(self.terms, x, jnp.asarray(step, x.dtype))
