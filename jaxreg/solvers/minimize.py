@@ -77,6 +77,8 @@ def prepare(
     tasks = isinstance(risk, MultitaskRisk)
     data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
     penalty.check()
+    risk.loss.check()
+    _validate.targets(where, data[1], w, risk.loss)
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
@@ -89,7 +91,8 @@ def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
         raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
     if risk.loss.labels:
         raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
-    return linear_params(data, intercept=False)
+    X, y = data
+    return linear_params((X, y[..., 0]) if risk.loss.paired else data, intercept=False)
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
