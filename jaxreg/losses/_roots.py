@@ -5,6 +5,7 @@ Each is u - c + s(u) = 0 with s increasing, so that the root is unique and its d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -99,5 +100,5 @@ def exp_root(centre: Array, scale: Array) -> Array:
 def _exp_root_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (centre, scale), (dcentre, dscale) = primals, tangents
     u = exp_root(centre, scale)
-    grown = jnp.exp(jnp.minimum(u, 0.9 * float(jnp.log(jnp.finfo(u.dtype).max))))
+    grown = jnp.exp(jnp.minimum(u, 0.9 * math.log(float(jnp.finfo(u.dtype).max))))
     return u, (dcentre - grown * dscale) / (1 + scale * grown)

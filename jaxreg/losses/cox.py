@@ -85,9 +85,9 @@ def _efron(score: Array, died: Array, first: Array, order: Array, at_risk: Array
     sums = jax.ops.segment_sum(grown, first, n)
     log_died = top + jnp.log(jnp.where(sums > 0, sums, 1.0))
     count = jax.ops.segment_sum(died.astype(jnp.int32), first, n)
-    before = jnp.zeros_like(first).at[order].set(jnp.cumsum(died[order]) - died[order])
-    begin = (jnp.cumsum(died[order]) - died[order])[first]
-    share = ((before - begin) / jnp.maximum(count[first], 1)).astype(score.dtype)
+    earlier = jnp.cumsum(died[order], dtype=jnp.int32) - died[order]
+    rank = jnp.zeros_like(earlier).at[order].set(earlier) - earlier[first]
+    share = rank.astype(score.dtype) / jnp.maximum(count[first], 1).astype(score.dtype)
     part = jnp.minimum(jnp.exp(jnp.where(died, log_died[first] - at_risk[first], 0.0)), 1.0)
     terms = jnp.where(died, at_risk[first] + jnp.log1p(-jnp.where(died, share * part, 0.0)), 0.0)
     return jax.ops.segment_sum(terms, first, n) / jnp.maximum(count, 1).astype(score.dtype)

@@ -37,7 +37,8 @@ class Ordinal(Loss):
         above, below = _at(z, label - 1), _at(z, label)
         ends = jnp.where(over, jax.nn.softplus(-above), 0.0) + jnp.where(under, jax.nn.softplus(below), 0.0)
         value = ends - jnp.where(over & under, _log1mexp(above - below), 0.0)
-        return jnp.where((label >= 0) & (label <= last), value, jnp.nan)
+        known = (label >= 0) & (label <= last) & ~jnp.any(jnp.isnan(z), axis=-1)
+        return jnp.where(known, value, jnp.nan)
 
     def admits(self, target: np.ndarray) -> np.ndarray:
         return target >= 0
