@@ -4,7 +4,27 @@ from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
 from jaxreg._version import __version__
-from jaxreg.losses import Huber, Logistic, Loss, Poisson, Softmax, Squared
+from jaxreg.losses import (
+    Absolute,
+    Cox,
+    EpsilonInsensitive,
+    Gamma,
+    Hinge,
+    Huber,
+    Logistic,
+    Loss,
+    NegativeBinomial,
+    Ordinal,
+    Poisson,
+    Quantile,
+    SmoothHinge,
+    Softmax,
+    Squared,
+    SquaredHinge,
+    Tweedie,
+    label_smoothing,
+    offset,
+)
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
 from jaxreg.penalties import (
@@ -43,7 +63,7 @@ from jaxreg.penalties import (
     ToMean,
     TrendFilter,
 )
-from jaxreg.risk import linear, linear_params, multitask, risk
+from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
 from jaxreg.solvers import FISTA, DampedNewton, Newton, Optax, Solution, Status, minimize
 from jaxreg.tasks import Tasks, tasks
@@ -55,6 +75,7 @@ __all__ = [
     "linear",
     "linear_params",
     "multitask",
+    "ordinal",
     # losses
     "Loss",
     "Squared",
@@ -62,6 +83,19 @@ __all__ = [
     "Logistic",
     "Softmax",
     "Poisson",
+    "Absolute",
+    "Quantile",
+    "EpsilonInsensitive",
+    "Hinge",
+    "SquaredHinge",
+    "SmoothHinge",
+    "Gamma",
+    "Tweedie",
+    "NegativeBinomial",
+    "Ordinal",
+    "Cox",
+    "offset",
+    "label_smoothing",
     # penalties
     "Penalty",
     "Leafwise",

@@ -44,6 +44,7 @@ def certify(f: Smooth, penalty: Penalty, params: PyTree, ref: Reference, step: A
     value = smooth + penalty.value(params)
     grad = back(slopes)[0]
     residual = _tree.max_abs(penalty.residual(params, grad, step)) / ref.gradient
+    residual = jnp.where(jnp.isnan(value), value, residual)
     bound = _dual_bound(f, penalty, params, slopes, grad, back)
     if bound is None:
         return value, residual

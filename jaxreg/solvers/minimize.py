@@ -79,6 +79,8 @@ def prepare(
     tasks = isinstance(risk, MultitaskRisk)
     data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
     penalty.check()
+    risk.loss.check()
+    _validate.targets(where, data[1], w, risk.loss)
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
@@ -91,7 +93,8 @@ def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
         raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
     if risk.loss.labels:
         raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
-    return linear_params(data, intercept=False)
+    X, y = data
+    return linear_params((X, y[..., 0]) if risk.loss.paired else data, intercept=False)
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
@@ -99,7 +102,7 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
 
     Newton's reduction must be exact and the penalty convex and not a bounded set.
     """
-    if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
+    if penalty.smooth and penalty.convex and f.risk.loss.dual and f.risk.loss.smooth and is_small(f, init):
         return DampedNewton()
     exact = penalty.convex and not penalty.bounded and f.is_squared and coefficient_part(f, penalty, init) is not None
     return Newton() if exact else FISTA()
