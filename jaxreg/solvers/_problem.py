@@ -36,6 +36,12 @@ class Smooth:
         """f as a function of the predictions."""
         return weighted(self.rows, self.risk.losses(predictions, self.data)) + self.constant
 
+    def value_and_grad(self, params: PyTree) -> tuple[Array, PyTree, Array]:
+        """f, its gradient, and the predictions they come from."""
+        predictions, back = jax.vjp(self.predictions, params)
+        value, slopes = jax.value_and_grad(self.value_at)(predictions)
+        return value, back(slopes)[0], predictions
+
     def losses_about(self, constant: Array) -> Array:
         """f when every prediction is a constant that broadcasts to the targets."""
         return self.value_at(jnp.broadcast_to(constant, self.data[1].shape).astype(self.rows.dtype))
@@ -55,18 +61,29 @@ class Smooth:
         """Whether data have a leading task axis."""
         return isinstance(self.risk, MultitaskRisk)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the curvature of f has a known bound: a linear model with a loss that states one."""
+        return self.is_linear and self.risk.loss.curvature is not None
+
+    def rows_like(self, predictions: Array) -> Array:
+        """`rows` with the axes of predictions."""
+        return jnp.reshape(self.rows, self.rows.shape + (1,) * (predictions.ndim - self.rows.ndim))
+
+    def bend(self, moved: Array) -> Array:
+        """The most d'∇²f d can be for a move d of a linear model that changes predictions by `moved`."""
+        return self.risk.loss.curvature * jnp.sum(self.rows_like(moved) * jnp.square(moved))
+
     def curvature(self, params: PyTree) -> Array | None:
         """An estimate from below of the Lipschitz constant of ∇f, by power iteration; None if the loss has no bound."""
-        bound = self.risk.loss.curvature
-        if not self.is_linear or bound is None:
+        if not self.is_bounded:
             return None
         forward = self.predictions
         _, back = jax.vjp(forward, params)
 
         def normal(v: PyTree) -> PyTree:
             z = forward(v)
-            rows = jnp.reshape(self.rows, self.rows.shape + (1,) * (z.ndim - self.rows.ndim))
-            return back(jnp.broadcast_to(rows, z.shape) * z)[0]
+            return back(self.rows_like(z) * z)[0]
 
         def step(_: int, carry: tuple[PyTree, Array]) -> tuple[PyTree, Array]:
             v, _size = carry
@@ -76,7 +93,7 @@ class Smooth:
 
         start = _unit(params)
         size = jax.lax.fori_loop(0, _POWER_STEPS, step, (start, jnp.ones((), _tree.dtype(params))))[1]
-        return bound * size
+        return self.risk.loss.curvature * size
 
 
 def bind(risk: Risk | MultitaskRisk, data: Data, weights: Array) -> Smooth:

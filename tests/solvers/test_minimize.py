@@ -10,6 +10,7 @@ import pytest
 from jax.test_util import check_grads
 
 import jaxreg as jr
+from jaxreg.solvers._problem import bind
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
 LOGISTIC = jr.risk(jr.linear, jr.Logistic())
@@ -215,6 +216,17 @@ def test_fista_never_rises(risk, dtype: np.dtype):
         values.append([float(s.value) for s in runs])
     slack = 100 * np.finfo(dtype).eps * values[0][0]
     assert (np.diff(values, axis=1) <= slack).all()
+
+
+def test_fista_keeps_its_step_at_the_optimum(dtype: np.dtype):
+    """Small residuals of large targets: objectives of near points differ by rounding, which must not halve the step."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(8, 16)).astype(dtype)
+    f = bind(SQUARED, (jnp.asarray(X), jnp.asarray(100 * X[:, 0])), jnp.ones(8, dtype))
+    g, solver = jnp.asarray(0.01, dtype) * jr.L1(), jr.FISTA()
+    first = solver.init(f, g, jnp.zeros(16, dtype))
+    last = jax.jit(lambda s: jax.lax.fori_loop(0, 3000, lambda _, s: solver.update(f, g, s), s))(first)
+    assert last.step == first.step
 
 
 def test_newton_takes_few_steps_on_a_bad_problem(dtype: np.dtype):
