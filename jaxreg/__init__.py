@@ -7,10 +7,24 @@ from jaxreg._version import __version__
 from jaxreg.losses import Huber, Logistic, Loss, Poisson, Softmax, Squared
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
-from jaxreg.penalties import L1, L2, Box, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
+from jaxreg.penalties import L1, L2, Box, Composed, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
-from jaxreg.solvers import FISTA, Newton, Optax, Solution, Status, minimize
+from jaxreg.solvers import (
+    ADMM,
+    FISTA,
+    ISTA,
+    PANOC,
+    PDHG,
+    DavisYin,
+    DouglasRachford,
+    Newton,
+    Optax,
+    ProxSVRG,
+    Solution,
+    Status,
+    minimize,
+)
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import proximal
 
@@ -37,6 +51,7 @@ __all__ = [
     "NonNegative",
     "Box",
     "ToMean",
+    "Composed",
     # fits
     "minimize",
     "Solution",
@@ -44,6 +59,13 @@ __all__ = [
     "FISTA",
     "Newton",
     "Optax",
+    "ISTA",
+    "PANOC",
+    "DavisYin",
+    "DouglasRachford",
+    "ADMM",
+    "PDHG",
+    "ProxSVRG",
     # paths and selection
     "strength_max",
     "path",

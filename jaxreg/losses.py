@@ -23,7 +23,7 @@ class Loss:
     `curvature` bounds the second derivative in the prediction (None: unbounded or unknown); `conjugate(dual, target)`
     is sup_z dual z - loss(z, target), elementwise, infinite outside its domain; `separable` says that outputs do not
     interact; `labels` that targets are integer class labels; `dual` that the conjugate is known; `quadratic` that it
-    is half the squared error.
+    is half the squared error; `smooth` that it has a gradient everywhere; `proximable` that it has a `prox`.
     """
 
     dual: bool = False
@@ -31,6 +31,8 @@ class Loss:
     separable: bool = True
     labels: bool = False
     quadratic: bool = False
+    smooth: bool = True
+    proximable: bool = False
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """One number per example."""
@@ -39,6 +41,13 @@ class Loss:
     def conjugate(self, dual: Array, target: Array) -> Array:
         """The convex conjugate in the prediction, one number per example. Raises TypeError where it is not known."""
         raise TypeError(f"{type(self).__name__} states no conjugate.")
+
+    def prox(self, prediction: ArrayLike, target: ArrayLike, step: Any = 1.0) -> Array:
+        """argmin_z step·loss(z, target) + ½‖z - prediction‖², shaped like the prediction.
+
+        Raises TypeError where it is not known.
+        """
+        raise TypeError(f"{type(self).__name__} states no prox.")
 
 
 def _per_example(terms: Array) -> Array:
@@ -75,7 +84,7 @@ class Squared(Loss):
     """
 
     curvature = 1.0
-    dual = quadratic = True
+    dual = proximable = quadratic = True
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """½(z - y)², summed over outputs."""
@@ -84,6 +93,11 @@ class Squared(Loss):
     def conjugate(self, dual: Array, target: Array) -> Array:
         """½d² + d y."""
         return _per_example(0.5 * jnp.square(dual) + dual * target)
+
+    def prox(self, prediction: ArrayLike, target: ArrayLike, step: Any = 1.0) -> Array:
+        """(z + step y)/(1 + step)."""
+        z = jnp.asarray(prediction)
+        return z - (z - target) * (step / (1 + step))
 
 
 @pytree

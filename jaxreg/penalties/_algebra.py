@@ -1,10 +1,11 @@
-"""The calculus of penalties: what strength * g, g + h, g.on(glob) and g.shift(b) build."""
+"""The calculus of penalties: what strength * g, g + h, g.on(glob), g.shift(b) and g.of(K) build."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from jaxreg.penalties._base import Penalty
+from jaxreg.penalties._composed import Composed
 from jaxreg.penalties._on import On
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._shift import Shift
@@ -39,3 +40,8 @@ def placed(glob: str, penalty: Penalty) -> Penalty:
 def shifted(centre: Any, penalty: Penalty) -> Penalty:
     """The penalty of x - centre; sums distribute."""
     return each(penalty, lambda term: Shift(term, centre))
+
+
+def looking(operator: Any, axis: int, penalty: Penalty) -> Penalty:
+    """The penalty of K x; sums distribute."""
+    return each(penalty, lambda term: Composed(term, operator, axis))

@@ -21,7 +21,7 @@ class Penalty:
     `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
     `dualisable` (the conjugate is known);
     `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
-    below that at zero).
+    below that at zero); `composed` (it looks at the parameters through a linear map: no prox).
     """
 
     __array_ufunc__ = None
@@ -37,6 +37,7 @@ class Penalty:
     smooth: bool = False
     bounded: bool = False
     centred: bool = True
+    composed: bool = False
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -67,6 +68,14 @@ class Penalty:
     def shift(self, centre: Any) -> Penalty:
         """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
         return _algebra.shifted(centre, self)
+
+    def of(self, operator: Any, axis: int = 0) -> Penalty:
+        """The penalty of a linear map: x -> g(Kx), K a matrix (m, p) along `axis` or a linear function."""
+        return _algebra.looking(operator, axis, self)
+
+    def split(self, params: PyTree) -> tuple[Penalty, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return (self,)
 
     def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""
@@ -150,6 +159,14 @@ class Leafwise(Penalty):
     def leaf_floor(self) -> Any:
         """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
         return 1.0
+
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """K x and the penalty h with g(x) = h(Kx), for a linear map K that is the identity unless `composed`."""
+        return x, self
+
+    def split(self, params: PyTree) -> tuple[Leafwise, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return _split.split(self, params)
 
     def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
         """The penalty that acts on each named leaf, None where none does."""
@@ -237,4 +254,4 @@ def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
 
 
 # Last, because the algebra is built of the classes above and their operators return it.
-from jaxreg.penalties import _algebra  # noqa: E402
+from jaxreg.penalties import _algebra, _split  # noqa: E402

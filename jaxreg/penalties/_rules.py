@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
@@ -21,6 +22,7 @@ class Part(Protocol):
     convex: bool
     metric: bool
     gauge: bool
+    composed: bool
 
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
@@ -75,7 +77,18 @@ RULES = (
 
 def find(parts: Sequence[Part]) -> Rule | None:
     """The first theorem that gives the prox of the sum of non-quadratic parts on one leaf."""
+    if any(p.composed for p in parts):
+        return None
     return next((rule for rule in RULES if rule.applies(parts)), None)
+
+
+def exact(parts: Sequence[Part], x: Array) -> bool:
+    """Whether the prox of the sum on one leaf is known."""
+    rest = [p for p in parts if not p.quadratic]
+    if rest and find(rest) is None:
+        return False
+    curvature = jax.eval_shape(lambda v: split(parts, v)[1], x)
+    return not curvature.ndim or all(p.metric for p in rest)
 
 
 def order(part: Part) -> int:
@@ -110,7 +123,8 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm. Put the parts on separate leaves with .on(...), or solve with a splitting method."
+            "norm. Put the parts on separate leaves with .on(...), or solve with DavisYin(), ADMM() or PDHG(), as "
+            "solver='auto' does."
         )
     if len(rest) < len(parts):
         if curvature.ndim and not all(p.metric for p in rest):

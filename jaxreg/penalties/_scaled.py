@@ -48,7 +48,7 @@ class Scaled(Leafwise):
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
     elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    smooth, bounded, centred, composed = inherited("smooth", "bounded", "centred", "composed")
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:
@@ -63,6 +63,11 @@ class Scaled(Leafwise):
         """Every part of g, scaled."""
         inner = parts_of(self.penalty, names, named)
         return tuple(None if p is None else each(p, lambda g: Scaled(self.strength, g)) for p in inner)
+
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """What g looks at, and its outer penalty scaled."""
+        moved, outer = self.penalty.leaf_through(x)
+        return moved, Scaled(self.strength, outer)
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g times their strengths; a set holds whatever its strength."""

@@ -16,11 +16,16 @@ from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._loop import Solution, Solver, Status, run
+from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
+from jaxreg.solvers._saddle import saddle
+from jaxreg.solvers.admm import ADMM
+from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
 from jaxreg.solvers.newton import Newton
+from jaxreg.solvers.pdhg import PDHG
 
 OnFail = Literal["warn", "raise", "ignore"]
 
@@ -32,7 +37,7 @@ def minimize(
     data: Data,
     weights: ArrayLike | None = None,
     *,
-    solver: Solver | None = None,
+    solver: Solver | Literal["auto"] | None = None,
     tol: ArrayLike = 1e-6,
     max_steps: int = 10_000,
     on_fail: OnFail = "warn",
@@ -40,8 +45,9 @@ def minimize(
     """Minimise risk(params, data, weights) + penalty(params) from `init`.
 
     Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or after
-    `max_steps` updates, rounded up to the solver's stride. `solver=None` takes `Newton()` for linear models with
-    squared loss and a convex penalty, else `FISTA()`. The solution can be differentiated, forward and reverse, in
+    `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `Newton()` for linear models
+    with squared loss and a convex penalty, else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`,
+    `ADMM()` or `PDHG()` on its blocks, the last two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in
     strengths, weights and data: by the implicit function theorem at the fixed point of the prox step, restricted to
     the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is fitted
     beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`); inside, read
@@ -60,7 +66,7 @@ def minimize(
     dtype = _tree.dtype(init)
     tol = _validate.number(where, "tol", tol, dtype, low=0.0)
     f = bind(risk, data, w)
-    chosen = choose(f, penalty, init) if solver is None else solver
+    chosen = choose(f, penalty, init, solver)
     solution = _fit(f, penalty, chosen, init, tol, int(max_steps))
     report(where, solution.status, solution.gap, on_fail)
     return solution
@@ -92,10 +98,25 @@ def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
     return linear_params(data, intercept=False)
 
 
-def choose(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
-    """Newton where its reduction is exact and the penalty convex and not a bounded set, else FISTA."""
-    exact = penalty.convex and not penalty.bounded and f.is_squared and coefficient_part(f, penalty, init) is not None
-    return Newton() if exact else FISTA()
+def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["auto"] | None = None) -> Solver:
+    """The solver given, else by the problem's form.
+
+    With one prox and a smooth loss Newton where its reduction is exact and the penalty convex and not a bounded set,
+    else FISTA. Two blocks: DavisYin. More, linear maps or a loss without gradient: ADMM where its systems are small,
+    else PDHG.
+    """
+    if isinstance(solver, str) and solver != "auto":
+        raise ValueError(f"solver is {solver!r}, expected 'auto' or a solver such as jaxreg.FISTA().")
+    if solver is not None and not isinstance(solver, str):
+        return solver
+    s = saddle(f, penalty, init)
+    if not s.terms:
+        exact = penalty.convex and not penalty.bounded and f.is_squared
+        return Newton() if exact and coefficient_part(f, penalty, init) is not None else FISTA()
+    if len(s.terms) == 1 == len(s.wholes):
+        return DavisYin()
+    small = sum(x.size for x in jax.tree.leaves(init)) <= DENSE
+    return ADMM() if small and f.is_linear and (s.fitted is not None or f.is_bounded) else PDHG()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5,))
