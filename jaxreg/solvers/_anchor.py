@@ -11,7 +11,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 
 _ENOUGH, _SOME, _LONG = 0.2, 0.8, 0.36
-"""A restart comes when the residual fell by the first factor, or the second and rises, or after a share of the steps."""
+"""Restart when the residual fell by the first factor, or by the second and rises, or after a share of all steps."""
 
 
 @pytree

@@ -35,7 +35,8 @@ class DavisYin:
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> data, both = (jnp.eye(4), jnp.diag(jnp.array([3.0, 1.0, 0.0, 0.0]))), jr.L1() + jr.Nuclear()
-    >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.0625 * both, jnp.zeros((4, 4)), data, solver=jr.DavisYin())
+    >>> risk = jr.risk(jr.linear, jr.Squared())
+    >>> sol = jr.minimize(risk, 0.0625 * both, jnp.zeros((4, 4)), data, solver=jr.DavisYin())
     >>> jnp.diag(sol.params).round(2).tolist()
     [2.5, 0.5, 0.0, 0.0]
     """

@@ -15,11 +15,11 @@ from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import Reference, certify, reference
-from jaxreg.solvers._loop import Solution, Solver, Status, run
+from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
-from jaxreg.solvers._saddle import saddle
+from jaxreg.solvers._saddle import Dual, saddle
 from jaxreg.solvers.admm import ADMM
 from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.fista import FISTA
@@ -47,11 +47,11 @@ def minimize(
     Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or after
     `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `Newton()` for linear models
     with squared loss and a convex penalty, else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`,
-    `ADMM()` or `PDHG()` on its blocks, the last two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in
-    strengths, weights and data: by the implicit function theorem at the fixed point of the prox step, restricted to
-    the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is fitted
-    beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`); inside, read
-    `status`.
+    `ADMM()` or `PDHG()` on its blocks, the last two for a loss without gradient, too. The solution can be
+    differentiated, forward and reverse, in strengths, weights and data: by the implicit function theorem at the fixed
+    point of the prox steps, restricted to the active set by the derivative of the prox (Bertrand et al. 2022). An
+    unpenalised leaf `intercept` is fitted beside the coefficients. Outside of transformations a fit that did not
+    converge warns (`on_fail`); inside, read `status`.
 
     Raises TypeError or ValueError for data, weights, strengths or parameters that cannot be used, naming them.
 
@@ -122,10 +122,16 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
 @partial(jax.custom_jvp, nondiff_argnums=(5,))
 def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int) -> Solution:
     """Run a solver on centred features; Newton runs on the reduced problem and is certified again on the given one."""
+    return _solve_with_duals(f, penalty, solver, init, tol, max_steps)[0]
+
+
+def _solve_with_duals(
+    f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int
+) -> tuple[Solution, tuple[Dual, ...]]:
     if not isinstance(solver, Newton):
         same, start, back = centred(f, penalty, init)
-        fit = run(same, penalty, solver, start, tol, max_steps, null_objective(f, penalty, init))
-        return Solution(back(fit.params), fit.value, fit.gap, fit.steps, fit.status)
+        fit, duals = run_with_duals(same, penalty, solver, start, tol, max_steps, null_objective(f, penalty, init))
+        return Solution(back(fit.params), fit.value, fit.gap, fit.steps, fit.status), duals
     reduced = least_squares(f, penalty, init)
     if reduced is None:
         raise TypeError(
@@ -136,13 +142,14 @@ def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array,
     small = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective)
     params = reduced.restore(small.params)
     value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))
-    return Solution(params, value, gap, small.steps, small.status)
+    return Solution(params, value, gap, small.steps, small.status), ()
 
 
 @solve.defjvp
 def _solve_jvp(max_steps: int, primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Solution, Solution]:
-    solution = solve(*primals, max_steps)
-    return solution, solution_tangent(primals[0], primals[1], solution, tangents[0], tangents[1])
+    f, penalty, solver, init, tol = primals
+    solution, duals = _solve_with_duals(f, penalty, solver, init, tol, max_steps)
+    return solution, solution_tangent(f, penalty, solution, duals, tangents[0], tangents[1])
 
 
 _fit = jax.jit(solve, static_argnums=5)

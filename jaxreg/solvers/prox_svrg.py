@@ -30,8 +30,8 @@ class ProxSVRG:
 
     One update is an epoch: the full gradient at x̃, then as many inner steps as `passes` over the rows take with `batch`
     rows each. Rows are drawn by their weight, within each task, so that held-out rows never are. `key` is explicit: the
-    same key gives the same fit. `step` defaults to a third of one over the largest curvature of a row; it must be given
-    where the loss states no curvature or the model is not linear.
+    same key gives the same fit. `step` defaults to a third of one over the expected curvature of a batch; it must be
+    given where the loss states no curvature or the model is not linear.
 
     >>> import jax, jax.numpy as jnp, jaxreg as jr
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
@@ -53,7 +53,7 @@ class ProxSVRG:
         dtype = _tree.dtype(params)
         if self.step is None and not f.is_bounded:
             raise TypeError("ProxSVRG(key) needs a step here: the curvature of single rows is not known.")
-        step = _row_step(f, params) if self.step is None else jnp.asarray(self.step)
+        step = _row_step(f, params, self.batch) if self.step is None else jnp.asarray(self.step)
         return ProxSVRGState(params, self.key, step.astype(dtype))
 
     def update(self, f: Smooth, g: Penalty, state: ProxSVRGState) -> ProxSVRGState:
@@ -87,19 +87,10 @@ def _sampled(f: Smooth, key: Array, batch: int) -> Smooth:
     return Smooth(f.risk, data, jnp.broadcast_to(top / batch, index.shape), jnp.zeros_like(f.constant))
 
 
-def _row_step(f: Smooth, params: PyTree) -> Array:
-    """1/(3L) with L the largest curvature of one row; never above the full gradient's 1/L."""
-    ones = jnp.zeros_like(f.rows)
-
-    def size(x: Array) -> Array:
-        return jnp.sum(jnp.square(x), axis=-1)
-
-    X = f.data[0]
-    squares = jnp.where(f.rows > 0, size(X), ones) + _has_intercept(params)
-    weight = jnp.sum(f.rows, axis=-1, keepdims=True)
-    top = jnp.max(f.risk.loss.curvature * squares * weight)
-    return jnp.minimum(1 / (3 * jnp.where(top > 0, top, 1.0)), first_step(f, params))
-
-
-def _has_intercept(params: PyTree) -> float:
-    return 1.0 if isinstance(params, dict) else 0.0
+def _row_step(f: Smooth, params: PyTree, batch: int) -> Array:
+    """1/(3L) with L = (1 - 1/b) L(f) + L(row)/b, the expected smoothness of a batch of b rows (Gower et al. 2019)."""
+    ones = float(isinstance(params, dict))  # an intercept is a column of ones
+    squares = jnp.sum(jnp.square(f.data[0]), axis=-1) + ones
+    rows = jnp.where(f.rows > 0, squares, 0.0) * jnp.sum(f.rows, axis=-1, keepdims=True)
+    top = f.risk.loss.curvature * jnp.max(rows)
+    return 1 / (3 * ((1 - 1 / batch) / first_step(f, params) + jnp.where(top > 0, top, 1.0) / batch))
