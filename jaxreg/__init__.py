@@ -38,6 +38,7 @@ from jaxreg.penalties import (
     Affine,
     AsymmetricL1,
     Box,
+    Composed,
     Conjugate,
     Distance,
     Envelope,
@@ -65,7 +66,22 @@ from jaxreg.penalties import (
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
-from jaxreg.solvers import FISTA, DampedNewton, Newton, Optax, Solution, Status, minimize
+from jaxreg.solvers import (
+    ADMM,
+    FISTA,
+    ISTA,
+    PANOC,
+    PDHG,
+    DampedNewton,
+    DavisYin,
+    DouglasRachford,
+    Newton,
+    Optax,
+    ProxSVRG,
+    Solution,
+    Status,
+    minimize,
+)
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import proximal
 
@@ -131,6 +147,7 @@ __all__ = [
     "Affine",
     "Monotone",
     "SecondOrderCone",
+    "Composed",
     # fits
     "minimize",
     "Solution",
@@ -139,6 +156,13 @@ __all__ = [
     "Newton",
     "DampedNewton",
     "Optax",
+    "ISTA",
+    "PANOC",
+    "DavisYin",
+    "DouglasRachford",
+    "ADMM",
+    "PDHG",
+    "ProxSVRG",
     # paths and selection
     "strength_max",
     "path",

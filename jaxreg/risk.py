@@ -97,6 +97,10 @@ class Risk:
         """The loss's conjugate per example, shape (n,)."""
         return self.loss.conjugate(duals, data[1])
 
+    def proxes(self, predictions: Array, data: Data, step: Any) -> Array:
+        """The loss's prox at every prediction, in one step for all."""
+        return self.loss.prox(predictions, data[1], step)
+
     def row_weights(self, data: Data, weights: ArrayLike | None = None) -> Array:
         """Sample weights divided by their sum, so that Σ row_weights·losses is the risk; all 0 for an empty sample."""
         shape = jnp.shape(data[1])[:1]
@@ -140,6 +144,10 @@ class MultitaskRisk:
     def conjugates(self, duals: Array, data: Data) -> Array:
         """The loss's conjugate per task and example, shape (tasks, m)."""
         return jax.vmap(self.risk.conjugates)(duals, data)
+
+    def proxes(self, predictions: Array, data: Data, step: Any) -> Array:
+        """The loss's prox at every prediction, in one step for all."""
+        return jax.vmap(lambda z, one: self.risk.proxes(z, one, step))(predictions, data)
 
     def row_weights(self, data: Data, weights: ArrayLike | None = None) -> Array:
         """Sample weights divided by their sum within each task, times the task's weight; shape (tasks, m)."""

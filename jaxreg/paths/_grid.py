@@ -12,9 +12,9 @@ from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._loop import Solver
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers.fista import first_step
 from jaxreg.solvers.minimize import choose, prepare, solve
 
 _SMOOTH_TOP, _SMOOTH_RATIO = 10.0, 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +50,7 @@ def path(
     ratio: float | None = None,
     weights: ArrayLike | None = None,
     init: PyTree | None = None,
-    solver: Solver | None = None,
+    solver: Solver | Literal["auto"] | None = None,
     tol: ArrayLike = 1e-6,
     max_steps: int = 10_000,
     on_fail: OnFail = "warn",
@@ -73,7 +73,7 @@ def path(
     where = "path"
     data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
     f = bind(risk, data, w)
-    chosen = choose(f, penalty, init) if solver is None else solver
+    chosen = choose(f, penalty, init, solver)
     grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
     way = route(f, penalty, init)

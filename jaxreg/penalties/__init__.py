@@ -1,6 +1,7 @@
 """Penalties: frozen pytrees with a value and a proximal map, and their calculus."""
 
 from jaxreg.penalties._base import Leafwise, Penalty
+from jaxreg.penalties._composed import Composed
 from jaxreg.penalties._conjugate import Conjugate
 from jaxreg.penalties._distance import Distance, SquaredDistance
 from jaxreg.penalties._envelope import Envelope
@@ -35,6 +36,7 @@ __all__ = [
     "Affine",
     "AsymmetricL1",
     "Box",
+    "Composed",
     "Conjugate",
     "Distance",
     "Envelope",

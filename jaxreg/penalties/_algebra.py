@@ -1,4 +1,4 @@
-"""The calculus of penalties: what strength * g, g + h, g.on(glob), g.shift(b), g.affine and g.compose build."""
+"""The calculus of penalties: what strength * g, g + h, .on, .shift, .affine, .compose and .of build."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import jax
 
 from jaxreg.penalties._affine import Stretch
 from jaxreg.penalties._base import Penalty
-from jaxreg.penalties._compose import Composed
+from jaxreg.penalties._composed import Composed
+from jaxreg.penalties._frame import Frame
 from jaxreg.penalties._on import On
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._shift import Shift
@@ -52,6 +53,11 @@ def stretched(scale: Any, offset: Any, penalty: Penalty) -> Penalty:
     return each(inner, lambda term: Stretch(term, scale))
 
 
-def composed(matrix: Any, penalty: Penalty) -> Penalty:
-    """The penalty of A x; sums distribute."""
-    return each(penalty, lambda term: Composed(term, matrix))
+def turned(matrix: Any, penalty: Penalty) -> Penalty:
+    """The penalty of A x with A Aᵀ = c I; sums distribute."""
+    return each(penalty, lambda term: Frame(term, matrix))
+
+
+def looking(operator: Any, axis: int, penalty: Penalty) -> Penalty:
+    """The penalty of K x; sums distribute."""
+    return each(penalty, lambda term: Composed(term, operator, axis))

@@ -23,7 +23,8 @@ class Penalty:
     order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic`
     (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the
     conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere);
-    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero).
+    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero); `composed` (it looks
+    at the parameters through a linear map: no prox).
     """
 
     __array_ufunc__ = None
@@ -44,6 +45,7 @@ class Penalty:
     smooth: bool = False
     bounded: bool = False
     centred: bool = True
+    composed: bool = False
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -81,7 +83,15 @@ class Penalty:
 
     def compose(self, matrix: Any) -> Penalty:
         """The penalty of A x along the last axis, x -> g(A x), for a matrix with A Aᵀ = c I, such as a rotation."""
-        return _algebra.composed(matrix, self)
+        return _algebra.turned(matrix, self)
+
+    def of(self, operator: Any, axis: int = 0) -> Penalty:
+        """The penalty of a linear map: x -> g(Kx), K a matrix (m, p) along `axis` or a linear function."""
+        return _algebra.looking(operator, axis, self)
+
+    def split(self, params: PyTree) -> tuple[Penalty, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return (self,)
 
     def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""
@@ -181,6 +191,14 @@ class Leafwise(Penalty):
         """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
         return 1.0
 
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """K x and the penalty h with g(x) = h(Kx), for a linear map K that is the identity unless `composed`."""
+        return x, self
+
+    def split(self, params: PyTree) -> tuple[Leafwise, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return _split.split(self, params)
+
     def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
         """The penalty that acts on each named leaf, None where none does."""
         return tuple(self if named or not is_intercept(name) else None for name in names)
@@ -267,4 +285,4 @@ def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
 
 
 # Last, because the algebra is built of the classes above and their operators return it.
-from jaxreg.penalties import _algebra  # noqa: E402
+from jaxreg.penalties import _algebra, _split  # noqa: E402

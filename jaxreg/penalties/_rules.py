@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
@@ -25,6 +26,7 @@ class Part(Protocol):
     convex: bool
     metric: bool
     gauge: bool
+    composed: bool
 
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
@@ -99,6 +101,8 @@ RULES = (
 
 def find(parts: Sequence[Part]) -> Rule | None:
     """The first theorem that gives the prox of the sum of non-quadratic parts on one leaf."""
+    if any(p.composed for p in parts):
+        return None
     return next((rule for rule in RULES if rule.applies(parts)), None)
 
 
@@ -106,6 +110,15 @@ def in_metric(parts: Sequence[Part]) -> bool:
     """Whether the non-quadratic parts on one leaf have a prox in a diagonal metric."""
     rule = find(parts) if parts else RULES[0]
     return rule is not None and rule.metric and all(p.metric for p in parts)
+
+
+def exact(parts: Sequence[Part], x: Array) -> bool:
+    """Whether the prox of the sum on one leaf is known."""
+    rest = [p for p in parts if not p.quadratic]
+    if rest and find(rest) is None:
+        return False
+    curvature = jax.eval_shape(lambda v: split(parts, v)[1], x)
+    return not curvature.ndim or in_metric(rest)
 
 
 def order(part: Part) -> int:
@@ -158,7 +171,8 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or use a splitting method."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with DavisYin(), "
+            "ADMM() or PDHG(), as solver='auto' does."
         )
     if len(rest) < len(parts):
         if curvature.ndim and not in_metric(rest):

@@ -48,7 +48,7 @@ class Scaled(Leafwise):
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
     elementwise, even, radial, indicator = inherited("elementwise", "even", "radial", "indicator")
-    seminorm, polar, comonotone = inherited("seminorm", "polar", "comonotone")
+    seminorm, polar, comonotone, composed = inherited("seminorm", "polar", "comonotone", "composed")
     smooth, bounded, centred = inherited("smooth", "bounded", "centred")
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.strength) == 0)
     metric = property(lambda self: self.penalty.metric and not (self.comonotone and np.ndim(self.strength)))
@@ -66,6 +66,11 @@ class Scaled(Leafwise):
         """Every part of g, scaled."""
         inner = parts_of(self.penalty, names, named)
         return tuple(None if p is None else each(p, lambda g: Scaled(self.strength, g)) for p in inner)
+
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """What g looks at, and its outer penalty scaled."""
+        moved, outer = self.penalty.leaf_through(x)
+        return moved, Scaled(self.strength, outer)
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g times their strengths; a set holds whatever its strength."""

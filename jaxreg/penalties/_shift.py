@@ -32,6 +32,7 @@ class Shift(Leafwise):
     convex, elementwise, indicator, quadratic = inherited("convex", "elementwise", "indicator", "quadratic")
     metric, smooth, bounded, dualisable = inherited("metric", "smooth", "bounded", "dualisable")
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.centre) == 0)
+    (composed,) = inherited("composed")
     centred = False
 
     def check(self) -> None:
@@ -52,6 +53,11 @@ class Shift(Leafwise):
         if missing:
             raise ValueError(f".shift(centre) has no leaf for {missing}; its leaves are {list(given)}.")
         return tuple(None if p is None else _moved(p, table[n]) for n, p in zip(names, inner, strict=True))
+
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """What g looks at, its outer penalty shifted by what the map makes of the centre."""
+        moved, outer = self.penalty.leaf_through(x)
+        return moved, Shift(outer, self.penalty.leaf_through(self._centre(x))[0])
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at x - centre."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ def cross_validate(
     ratio: float | None = None,
     weights: ArrayLike | None = None,
     init: PyTree | None = None,
-    solver: Solver | None = None,
+    solver: Solver | Literal["auto"] | None = None,
     tol: ArrayLike = 1e-6,
     max_steps: int = 10_000,
     key: Array | None = None,
@@ -98,7 +98,7 @@ def cross_validate(
         raise TypeError(f"{where} chooses folds on the host: call it outside of jit and vmap.")
     masks = fold_masks(where, folds, np.asarray(w), key)
     f = bind(risk, data, w)
-    chosen = choose(f, penalty, init) if solver is None else solver
+    chosen = choose(f, penalty, init, solver)
     grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
     way = route(f, penalty, init)

@@ -20,7 +20,7 @@ _ROUNDING = 1e3
 
 
 @pytree
-class Composed(Leafwise):
+class Frame(Leafwise):
     """g(A x) along the last axis, for a matrix A of shape (m, n) with A Aᵀ = c I: an orthogonal basis, a tight frame.
 
     The prox is x + Aᵀ(prox_{step c g}(A x) - A x)/c (Beck 2017, Theorem 6.15).
@@ -53,7 +53,7 @@ class Composed(Leafwise):
     def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
         """Every part of g, composed."""
         inner = parts_of(self.penalty, names, named)
-        return tuple(None if p is None else each(p, lambda g: Composed(g, self.matrix)) for p in inner)
+        return tuple(None if p is None else each(p, lambda g: Frame(g, self.matrix)) for p in inner)
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at A x summed along the last axis, kept: a single one would pass for an entry's."""
