@@ -7,6 +7,8 @@ constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -52,6 +54,23 @@ def certify(f: Smooth, penalty: Penalty, params: PyTree, ref: Reference, step: A
     return value, jnp.where(known, jnp.maximum(gap, 0.0), residual)
 
 
+def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Reference) -> Array:
+    """The certificate of least squares from w, its gradient and the weighted sum of squared residuals.
+
+    At dual scale κ objective less bound is ½(1 - κ)² residual + κ<w, grad> + g(w) + g*(-κ grad): no large numbers
+    cancel, and neither predictions nor targets are needed.
+    """
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    if not part.dualisable:
+        return rest
+    value, along = part.leaf_value(w), jnp.sum(w * grad)
+    scales = _scales([(part, -grad)], w.dtype)
+    gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
+    gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
+    known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
+    return jnp.where(known, jnp.maximum(gap, 0.0), rest)
+
+
 def _parts(penalty: Penalty, params: PyTree) -> tuple[Leafwise | None, ...]:
     return penalty.parts(_tree.names(params)) if isinstance(penalty, Leafwise) else ()
 
@@ -73,17 +92,23 @@ def _dual_bound(f: Smooth, penalty: Penalty, params: PyTree, slopes: Array, grad
     rows = jnp.reshape(f.rows, shape)
     duals = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
     leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None]
+    scales = _scales(leaves, slopes.dtype)
+    bounds = [_bound(f, leaves, duals, scale) for scale in scales]
+    return jnp.max(jnp.stack(bounds))
+
+
+def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any) -> list[Array]:
+    """The scales κ of the dual point that are tried: 1, and the largest that the polar constraints bear."""
     tops = [p.leaf_dual(u) for p, u in leaves if p.gauge]
-    scales = [jnp.ones((), slopes.dtype)]
+    scales = [jnp.ones((), dtype)]
     if tops:
         top = jnp.max(jnp.stack(tops))
         scales.append(1 / jnp.maximum(top, 1.0))
         if any(p.gauge and not p.homogeneous for p, _ in leaves):
             # A quadratic on some entries only: the polar constraint binds the others, by rounding or a little more.
-            eps = jnp.finfo(slopes.dtype).eps
-            scales += [jnp.asarray(1 / (1 + slack * eps), slopes.dtype) for slack in (1e2, 1e4, 1e6)]
-    bounds = [_bound(f, leaves, duals, scale) for scale in scales]
-    return jnp.max(jnp.stack(bounds))
+            eps = jnp.finfo(dtype).eps
+            scales += [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in (1e2, 1e4, 1e6)]
+    return scales
 
 
 def _bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], duals: Array, scale: Array) -> Array:
