@@ -19,9 +19,11 @@ from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
-from jaxreg.solvers._loop import Solution, Status, least_tolerance
+from jaxreg.solvers._certificate import Reference
+from jaxreg.solvers._loop import Solution, Status, floored, least_tolerance
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
+from jaxreg.solvers.active_set import Fits, Gram, follow, weighed
 from jaxreg.solvers.minimize import fit_one
 from jaxreg.solvers.newton import Newton
 
@@ -67,6 +69,14 @@ def gather(part: Leafwise, index: Array, features: int) -> Leafwise:
     return jax.tree.map(lambda x: jnp.take(x, index, mode="clip") if x.shape == (features,) else x, part)
 
 
+@jax.jit
+def solve_block(
+    gram: Gram, part: Leafwise, ref: Reference, strengths: Array, last: Array, at: Array, tol: Array
+) -> Fits:
+    """One lane over a block of strengths: the one program that both routes share, compiled once for every bucket."""
+    return follow(gram, part, ref, strengths, last, at, MARGIN * floored(tol))
+
+
 def blocks(strengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Blocks of one size, the last one filled by repeating its end."""
     for first in range(0, len(strengths), BLOCK):
@@ -91,7 +101,7 @@ def _top(X: Array, y: Array, weights: Array, part: Leafwise, intercept: bool) ->
 
 def enters(part: Leafwise, grad: Array, strength: Array) -> Array:
     """How far a coefficient at zero would move: positive where zero is not optimal."""
-    return jnp.abs((strength * part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
+    return jnp.abs(weighed(strength, part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
 
 
 def quiet(part: Leafwise, grad: Array, strongest: Array) -> Array:
@@ -107,7 +117,7 @@ def assemble(
     risk: Risk | MultitaskRisk,
     penalty: Penalty,
     data: Data,
-    lanes: Array,
+    lanes: np.ndarray,
     strengths: np.ndarray,
     found: Solution,
     tol: Array,
@@ -127,6 +137,6 @@ def assemble(
 
 def solution(params: PyTree, value: Any, gap: Any, steps: Any) -> Solution:
     """Fits on the host, all of them converged until the tolerance is asked."""
-    gap = np.array(gap)
-    status = np.full(gap.shape, Status.CONVERGED, np.int8)
-    return Solution(jax.tree.map(np.array, params), np.array(value), gap, np.array(steps), status)
+    gap = np.asarray(gap)
+    status: Any = np.full(gap.shape, Status.CONVERGED, np.int8)
+    return jax.tree.map(np.array, Solution(params, value, gap, steps, status))

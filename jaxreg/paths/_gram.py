@@ -11,12 +11,12 @@ import numpy as np
 
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, moments
-from jaxreg.paths._blocks import MARGIN, Vector, blocks, bucket, gather, quiet, solution
+from jaxreg.paths._blocks import Vector, blocks, bucket, gather, quiet, solution, solve_block
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
-from jaxreg.solvers._loop import Solution, floored
+from jaxreg.solvers._loop import Solution
 from jaxreg.solvers._reduce import restorer
-from jaxreg.solvers.active_set import Fits, Gram, follow
+from jaxreg.solvers.active_set import Gram
 
 
 class _Samples(NamedTuple):
@@ -57,9 +57,10 @@ def _along(
 ) -> tuple[np.ndarray, ...]:
     """One lane over all strengths, block after block from where the last one ended."""
     last, at = np.zeros(samples.grams.cross.shape[1:], tol.dtype), start
+    gram, ref = _lane(samples, np.int32(lane))
     made = []
     for where, block in blocks(strengths):
-        fits = _block(samples, np.int32(lane), part, block, last, at, tol)
+        fits = solve_block(gram, part, ref, block, last, at, tol)
         last, at = fits.last, fits.last_at
         made.append((where.stop - where.start, fits))
     columns = ([np.asarray(getattr(fits, name))[:n] for n, fits in made] for name in ("coef", "value", "gap", "steps"))
@@ -67,11 +68,8 @@ def _along(
 
 
 @jax.jit
-def _block(
-    samples: _Samples, lane: Array, part: Leafwise, strengths: Array, last: Array, at: Array, tol: Array
-) -> Fits:
-    gram, ref = jax.tree.map(lambda x: x[lane], (samples.grams, samples.refs))
-    return follow(gram, part, ref, strengths, last, at, MARGIN * floored(tol))
+def _lane(samples: _Samples, lane: Array) -> tuple[Gram, Reference]:
+    return jax.tree.map(lambda x: x[lane], (samples.grams, samples.refs))
 
 
 @jax.jit
@@ -114,8 +112,8 @@ def _training(
     assert masks is not None
     if order is None:
         return fold_moments(X, y, weights, ~masks, None), moments(X, y, weights)
-    parts = [jax.tree.map(lambda x, k=k: x[k], held) for k in range(order.shape[0])]
-    total = sum(parts[1:], parts[0])
+    first, rest = jax.tree.map(lambda x: x[0], held), jax.tree.map(lambda x: x[1:], held)
+    total = jax.lax.scan(lambda whole, fold: (whole + fold, None), first, rest)[0]
     return jax.vmap(lambda fold: total - fold)(held), total
 
 

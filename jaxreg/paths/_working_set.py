@@ -16,11 +16,11 @@ import numpy as np
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
-from jaxreg.paths._blocks import BLOCK, MARGIN, Vector, enters, gather, quiet, solution
+from jaxreg.paths._blocks import BLOCK, Vector, enters, gather, quiet, solution, solve_block
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, squared_gap
-from jaxreg.solvers._loop import Solution, floored, least_tolerance
-from jaxreg.solvers.active_set import Gram, follow
+from jaxreg.solvers._loop import Solution, least_tolerance
+from jaxreg.solvers.active_set import Fits, Gram, weighed
 
 NARROWEST, WIDEST = 256, 4096
 _ROUNDS = 12
@@ -47,10 +47,21 @@ class _Block(NamedTuple):
     coef: Array
     intercept: Array
     errors: Array
-    gap: Array
     steps: Array
     last: Array
     last_at: Array
+
+
+class _Small(NamedTuple):
+    """A lane on a working set: Gram matrix, penalty and start there, centred data, and what leads back."""
+
+    gram: Gram
+    part: Leafwise
+    last: Array
+    Z: Array
+    y: Array
+    shift: Array
+    level: Array
 
 
 class _Verdict(NamedTuple):
@@ -81,15 +92,15 @@ def by_working_sets(
     made = []
     for first in range(0, len(grid), BLOCK):
         block = np.pad(grid[first : first + BLOCK], (0, max(0, first + BLOCK - len(grid))), mode="edge")
-        found = run.solve(block, start)
-        if found is None:
+        try:
+            made.append(run.solve(block, start))
+        except _TooManyError:
             return None
-        made.append(found)
         start = block[-1]
     columns = [np.concatenate(column, 1)[:, asked] for column in zip(*made, strict=True)]
     coef, bias, value, gap, steps, scores = columns
     params = {"coef": coef, "intercept": bias} if vector.intercept else coef
-    return solution(params, value, gap, steps), None if masks is None else scores[:-1]
+    return solution(params, value, gap, steps), None if masks is None else jnp.asarray(scores[:-1])
 
 
 def refined(strengths: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
@@ -111,6 +122,10 @@ def _starts(whole: _Whole, part: Leafwise, strongest: Array) -> Array:
     return jax.vmap(lambda grad: quiet(part, grad, strongest))(whole.grad)
 
 
+class _TooManyError(Exception):
+    """More features are in use at once than a working set holds."""
+
+
 class _Run:
     """The state of a path: where every lane stands, its gradients, and the width of the working sets."""
 
@@ -122,9 +137,11 @@ class _Run:
         self.last_at: list[Any] = list(starts)
         self.grad = self.before = whole.grad
         self.before_at: float | None = None
+        self.rows = np.asarray(whole.rows)
+        self.refs = [np.asarray(x) for x in (whole.refs.objective, whole.refs.gradient)]
         self.limit = max(float(tol), least_tolerance(tol.dtype))
 
-    def solve(self, block: np.ndarray, start: float) -> tuple[np.ndarray, ...] | None:
+    def solve(self, block: np.ndarray, start: float) -> tuple[np.ndarray, ...]:
         """Fit every lane over the block, add what was missed and fit again until the whole block is certified."""
         known = self.before_at is not None
         before = self.before_at if known else start
@@ -140,8 +157,6 @@ class _Run:
         fits: list[Any] = [None] * len(sets)
         todo = list(range(len(sets)))
         for _ in range(_ROUNDS):
-            if any(s is None for s in sets):
-                return None
             for lane in todo:
                 fits[lane] = self._fit(lane, sets[lane], block)
             verdict = _judge(self.whole, self.vector.part, block, [(f.errors, f.coef) for f in fits])
@@ -164,14 +179,14 @@ class _Run:
     def _adds(self, chosen: np.ndarray, missed: np.ndarray) -> bool:
         return bool((missed > 0).sum() > (missed[chosen[chosen < len(missed)]] > 0).sum())
 
-    def _choose(self, used: np.ndarray, rank: np.ndarray) -> np.ndarray | None:
-        """Feature numbers, padded with p: those in use, then the likeliest; None where they are too many."""
+    def _choose(self, used: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        """Feature numbers, padded with p: those in use, then the likeliest."""
         features = len(used)
         need = int(used.sum())
         while self.width < min(1.25 * need, features):
             self.width *= 2
         if self.width > WIDEST:
-            return None
+            raise _TooManyError
         room = min(self.width, features) - need
         rest = np.flatnonzero((rank > 0) & ~used)
         if len(rest) > room:
@@ -181,8 +196,11 @@ class _Run:
 
     def _fit(self, lane: int, chosen: np.ndarray, block: np.ndarray) -> _Block:
         chosen = np.pad(chosen, (0, self.width - len(chosen)), constant_values=self.whole.grad.shape[1])
-        last, at = self.last[lane], self.last_at[lane]
-        return _solve(self.whole, np.int32(lane), chosen, *self.vector, block, last, at, self.tol)
+        whole, (part, intercept) = self.whole, self.vector
+        small = _small(whole.X, whole.y, whole.x_mean, self.rows[lane], chosen, part, self.last[lane], intercept)
+        ref = Reference(*(x[lane] for x in self.refs))
+        fits = solve_block(small.gram, small.part, ref, block, small.last, self.last_at[lane], self.tol)
+        return _block(small, fits, whole.y_mean, chosen, whole.X.shape[1])
 
 
 @partial(jax.jit, static_argnums=4)
@@ -209,23 +227,12 @@ def _prepare(X: Array, y: Array, weights: Array, masks: Array | None, intercept:
     return _Whole(X, y, x_mean, y_mean, rows, held, refs, -matmul(rows * away, X))
 
 
-@partial(jax.jit, static_argnums=4)
-def _solve(
-    whole: _Whole,
-    lane: Array,
-    chosen: Array,
-    part: Leafwise,
-    intercept: bool,
-    strengths: Array,
-    last: Array,
-    at: Array,
-    tol: Array,
-) -> _Block:
-    """One lane over a block of strengths on chosen features."""
-    features = whole.X.shape[1]
-    rows = whole.rows[lane]
-    Z = jnp.take(whole.X, chosen, axis=1, mode="fill", fill_value=0)
-    y = whole.y
+@partial(jax.jit, static_argnums=7)
+def _small(
+    X: Array, y: Array, x_mean: Array, rows: Array, chosen: Array, part: Leafwise, last: Array, intercept: bool
+) -> _Small:
+    """One lane's least squares on chosen features, centred for its own rows."""
+    Z = jnp.take(X, chosen, axis=1, mode="fill", fill_value=0)
     mean, level = jnp.zeros(len(chosen), Z.dtype), jnp.zeros((), Z.dtype)
     if intercept:
         mean, level = matmul(rows, Z), jnp.sum(rows * y)
@@ -233,15 +240,19 @@ def _solve(
     root = jnp.sqrt(rows)
     A, b = root[:, None] * Z, root * y
     gram = Gram(matmul(A.T, A), matmul(b, A), jnp.sum(jnp.square(b)))
-    ref = jax.tree.map(lambda x: x[lane], whole.refs)
     begin = jnp.take(last, chosen, mode="fill", fill_value=0)
-    fits = follow(gram, gather(part, chosen, features), ref, strengths, begin, at, MARGIN * floored(tol))
-    errors = matmul(fits.coef, Z.T) - y[None]
-    shift = mean + jnp.take(whole.x_mean, chosen, mode="fill", fill_value=0)
-    bias = whole.y_mean + level - matmul(fits.coef, shift)
-    spread = jnp.zeros((len(strengths), features), Z.dtype).at[:, chosen].set(fits.coef, mode="drop")
-    end = jnp.zeros(features, Z.dtype).at[chosen].set(fits.last, mode="drop")
-    return _Block(spread, bias, errors, fits.gap, fits.steps, end, fits.last_at)
+    shift = mean + jnp.take(x_mean, chosen, mode="fill", fill_value=0)
+    return _Small(gram, gather(part, chosen, X.shape[1]), begin, Z, y, shift, level)
+
+
+@partial(jax.jit, static_argnums=4)
+def _block(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int) -> _Block:
+    """The fits on all features, and their errors on all rows."""
+    errors = matmul(fits.coef, small.Z.T) - small.y[None]
+    bias = y_mean + small.level - matmul(fits.coef, small.shift)
+    spread = jnp.zeros((len(fits.coef), features), errors.dtype).at[:, chosen].set(fits.coef, mode="drop")
+    end = jnp.zeros(features, errors.dtype).at[chosen].set(fits.last, mode="drop")
+    return _Block(spread, bias, errors, fits.steps, end, fits.last_at)
 
 
 @jax.jit
@@ -253,7 +264,7 @@ def _judge(whole: _Whole, part: Leafwise, strengths: Array, fits: list[tuple[Arr
     square = jnp.sum(pulled * errors, -1)
 
     def cell(w: Array, g: Array, rest: Array, s: Array, ref: Reference) -> tuple[Array, Array]:
-        return squared_gap(s * part, w, g, rest, ref), 0.5 * rest + (s * part).leaf_value(w)
+        return squared_gap(weighed(s, part), w, g, rest, ref), 0.5 * rest + weighed(s, part).leaf_value(w)
 
     gap, value = jax.vmap(jax.vmap(cell, in_axes=(0, 0, 0, 0, None)), in_axes=(0, 0, 0, None, 0))(
         coef, grad, square, strengths, whole.refs

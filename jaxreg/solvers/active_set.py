@@ -9,7 +9,7 @@ strength is approached from the last one solved in smaller steps: as they shrink
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -86,11 +86,17 @@ def follow(
     def one(carry: tuple[Array, Array, Array], s: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
         end = _search(problem, gram.square, part, ref, s, carry, tol)
         w = end.best * problem.scale
-        value = 0.5 * _residual(problem, gram.square, end.solved, end.solved_slope) + (s * part).leaf_value(w)
+        value = 0.5 * _residual(problem, gram.square, end.solved, end.solved_slope) + weighed(s, part).leaf_value(w)
         return (end.solved, end.solved_slope, end.solved_at), (w, value, end.gap, end.steps)
 
     (last, _, last_at), found = jax.lax.scan(one, (z, slope, start_at), strengths)
-    return Fits(*found, last * problem.scale, last_at)
+    coef, value, gap, steps = found
+    return Fits(coef, value, gap, steps, last * problem.scale, last_at)
+
+
+def weighed(strength: Array, part: Leafwise) -> Leafwise:
+    """strength * part, which acts on one array as `part` does."""
+    return cast(Leafwise, strength * part)
 
 
 def _scaled(gram: Gram) -> _Scaled:
@@ -122,9 +128,9 @@ def _search(
         return (c.gap > tol) & (c.steps < _MOST) & ((c.tries > 0) | (c.length > least) | (c.steps == 0))
 
     def body(c: _Search) -> _Search:
-        z, slope = _newton(problem, c.trial * part, c.z, c.slope, c.tries == 0)
+        z, slope = _newton(problem, weighed(c.trial, part), c.z, c.slope, c.tries == 0)
         w, grad = z * problem.scale, slope / jnp.where(problem.scale > 0, problem.scale, 1.0)
-        gap = squared_gap(c.trial * part, w, grad, _residual(problem, square, z, slope), ref)
+        gap = squared_gap(weighed(c.trial, part), w, grad, _residual(problem, square, z, slope), ref)
         gap = jnp.where(jnp.isfinite(gap), gap, jnp.inf)
         final = c.trial == target
         better = final & (gap < c.gap)
