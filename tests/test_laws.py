@@ -23,10 +23,11 @@ def test_the_zoo_holds_every_public_penalty_and_loss():
     members = [v for v in vars(jr).values() if isinstance(v, type) and issubclass(v, (Penalty, jr.Loss))]
     missing = [m.__name__ for m in members if f"{m.__name__}(" not in shown]
     assert set(missing) <= {Penalty.__name__, Leafwise.__name__, "Loss"}
-    assert set(zoo.SOLVERS) == {"FISTA", "Newton", "DampedNewton", "Optax"}
+    solvers = {name for name, v in vars(jr).items() if isinstance(v, type) and {"init", "update"} <= set(vars(v))}
+    assert set(zoo.SOLVERS) == solvers
 
 
-@pytest.mark.parametrize("name", ["FISTA", "Newton", "DampedNewton"])
+@pytest.mark.parametrize("name", sorted(set(zoo.SOLVERS) - {"Optax"}))
 def test_minimize_lowers_for_every_platform(name: str, dtype: np.dtype):
     member = next(m for m in zoo.PENALTIES if m.name == ("ridge" if name == "DampedNewton" else "l1"))
     risk, (X, y), init = zoo.problem(member, jr.Squared(), dtype)

@@ -73,6 +73,23 @@ def certify(
     return value, jnp.where(known, jnp.maximum(gap, 0.0), residual)
 
 
+def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Reference) -> Array:
+    """The certificate of least squares from w, its gradient and the weighted sum of squared residuals.
+
+    At dual scale κ objective less bound is ½(1 - κ)² residual + κ<w, grad> + g(w) + g*(-κ grad): no large numbers
+    cancel, and neither predictions nor targets are needed.
+    """
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    if not part.dualisable:
+        return rest
+    value, along = part.leaf_value(w), jnp.sum(w * grad)
+    scales = _scales([(part, -grad)], w.dtype)
+    gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
+    gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
+    known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
+    return jnp.where(known, jnp.maximum(gap, 0.0), rest)
+
+
 def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
     """The objective with every term at its prox of Kx + tu, and how far u is from ∂h(Kx), in units of a gradient."""
     value = s.g.value(params) + (0.0 if s.fitted else f(params))
@@ -111,7 +128,7 @@ def _dual_bound(
     rows = f.rows_like(slopes)
     alphas = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
     leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
-    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, s, slopes.dtype)]
+    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, s.fitted is not None)]
     return jnp.max(jnp.stack(bounds))
 
 
@@ -121,13 +138,13 @@ def _is_plain_intercept(f: Smooth, s: Saddle, params: PyTree, leaf: int) -> bool
     return is_intercept(_tree.names(params)[leaf]) and f.risk.loss.separable and not held
 
 
-def _scales(leaves: list[tuple[Leafwise, Array]], s: Saddle, dtype: Any) -> list[Array]:
+def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any, fitted: bool = False) -> list[Array]:
     """What to multiply the dual points by: 1, and whatever meets the polar constraints."""
     scales = [jnp.ones((), dtype)]
     tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
     if tops:
         scales.append(1 / jnp.maximum(jnp.max(jnp.stack(tops)), 1.0))
-    if s.fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
+    if fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
         # A quadratic on some entries only, or the loss's own domain: a constraint missed by rounding or a little more.
         eps = jnp.finfo(dtype).eps
         scales += [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in (1e2, 1e4, 1e6)]

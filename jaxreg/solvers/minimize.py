@@ -68,7 +68,7 @@ def minimize(
     tol = _validate.number(where, "tol", tol, dtype, low=0.0)
     f = bind(risk, data, w)
     chosen = choose(f, penalty, init, solver)
-    solution = _fit(f, penalty, chosen, init, tol, int(max_steps))
+    solution = fit_one(f, penalty, chosen, init, tol, int(max_steps))
     report(where, solution.status, solution.gap, on_fail)
     return solution
 
@@ -162,7 +162,7 @@ def _solve_jvp(max_steps: int, primals: tuple[Any, ...], tangents: tuple[Any, ..
     return solution, solution_tangent(f, penalty, solution, duals, tangents[0], tangents[1])
 
 
-_fit = jax.jit(solve, static_argnums=5)
+fit_one = jax.jit(solve, static_argnums=5)
 
 
 def report(where: str, status: Array, gap: Array, on_fail: OnFail) -> None:
