@@ -7,7 +7,24 @@ from jaxreg._version import __version__
 from jaxreg.losses import Huber, Logistic, Loss, Poisson, Softmax, Squared
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
-from jaxreg.penalties import L1, L2, Box, Leafwise, NonNegative, Nuclear, Penalty, Ridge, ToMean
+from jaxreg.penalties import (
+    L1,
+    L2,
+    PSD,
+    Box,
+    Leafwise,
+    NonNegative,
+    Nuclear,
+    NuclearBall,
+    Penalty,
+    Rank,
+    RankBall,
+    Ridge,
+    SpectralBall,
+    SpectralNorm,
+    ToMean,
+    WeightedNuclear,
+)
 from jaxreg.risk import linear, linear_params, multitask, risk
 from jaxreg.selection import CrossValidation, cross_validate, kfold
 from jaxreg.solvers import FISTA, Newton, Optax, Solution, Status, minimize
@@ -37,6 +54,13 @@ __all__ = [
     "NonNegative",
     "Box",
     "ToMean",
+    "WeightedNuclear",
+    "SpectralNorm",
+    "Rank",
+    "NuclearBall",
+    "SpectralBall",
+    "RankBall",
+    "PSD",
     # fits
     "minimize",
     "Solution",

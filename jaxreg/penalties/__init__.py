@@ -5,6 +5,32 @@ from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L1, Ridge
 from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
-from jaxreg.penalties.spectral import Nuclear
+from jaxreg.penalties.spectral import (
+    PSD,
+    Nuclear,
+    NuclearBall,
+    Rank,
+    RankBall,
+    SpectralBall,
+    SpectralNorm,
+    WeightedNuclear,
+)
 
-__all__ = ["L1", "L2", "Box", "Leafwise", "NonNegative", "Nuclear", "Penalty", "Ridge", "ToMean"]
+__all__ = [
+    "L1",
+    "L2",
+    "PSD",
+    "Box",
+    "Leafwise",
+    "NonNegative",
+    "Nuclear",
+    "NuclearBall",
+    "Penalty",
+    "Rank",
+    "RankBall",
+    "Ridge",
+    "SpectralBall",
+    "SpectralNorm",
+    "ToMean",
+    "WeightedNuclear",
+]
