@@ -149,14 +149,15 @@ def _dirty(params: Any, X: Any) -> Any:
 
 
 def problem(member: Member, loss: Any, dtype: Any) -> Problem:
-    """A noisy linear problem: one task for vectors, three tasks for matrices."""
+    """A noisy linear problem: one task for vectors, one per row for matrices."""
     rng = np.random.default_rng(0)
     init = fill(member, dtype, 0.0)
     if member.form in (VECTOR, LINEAR_TREE):
         X = rng.normal(size=(ROWS, 6))
         y = X @ np.array([2.0, -1.0, 0.0, 0.0, 1.5, 0.3]) + 0.3 * rng.normal(size=ROWS)
         return Problem(jr.risk(jr.linear, loss), (X.astype(dtype), y.astype(dtype)), init)
-    X = rng.normal(size=(3, ROWS, 4))
-    y = X @ np.array([2.0, -1.0, 0.0, 0.5]) + 0.3 * rng.normal(size=(3, ROWS))
+    tasks = 3 if isinstance(member.form, dict) else member.form[0]
+    X = rng.normal(size=(tasks, ROWS, 4))
+    y = X @ np.array([2.0, -1.0, 0.0, 0.5]) + 0.3 * rng.normal(size=(tasks, ROWS))
     joint = jr.multitask(jr.risk(_dirty if member.form == DIRTY_TREE else jr.linear, loss), axes=0)
     return Problem(joint, (X.astype(dtype), y.astype(dtype)), init)

@@ -23,13 +23,23 @@ from jaxreg.penalties.sets import (
     SecondOrderCone,
     Simplex,
 )
-from jaxreg.penalties.spectral import Nuclear
+from jaxreg.penalties.spectral import (
+    PSD,
+    Nuclear,
+    NuclearBall,
+    Rank,
+    RankBall,
+    SpectralBall,
+    SpectralNorm,
+    WeightedNuclear,
+)
 
 __all__ = [
     "L0",
     "L1",
     "L2",
     "MCP",
+    "PSD",
     "SCAD",
     "TV1D",
     "TV2D",
@@ -53,12 +63,18 @@ __all__ = [
     "Monotone",
     "NonNegative",
     "Nuclear",
+    "NuclearBall",
     "Penalty",
+    "Rank",
+    "RankBall",
     "Ridge",
     "SecondOrderCone",
     "Simplex",
     "SmoothL1",
+    "SpectralBall",
+    "SpectralNorm",
     "SquaredDistance",
     "ToMean",
     "TrendFilter",
+    "WeightedNuclear",
 ]
