@@ -44,9 +44,16 @@ LOSSES = (
 SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "FISTA": lambda penalty, rate: jr.FISTA(),
     "Newton": lambda penalty, rate: jr.Newton(),
+    "ISTA": lambda penalty, rate: jr.ISTA(),
+    "PANOC": lambda penalty, rate: jr.PANOC(),
+    "DavisYin": lambda penalty, rate: jr.DavisYin(),
+    "DouglasRachford": lambda penalty, rate: jr.DouglasRachford(),
+    "ADMM": lambda penalty, rate: jr.ADMM(),
+    "PDHG": lambda penalty, rate: jr.PDHG(),
+    "ProxSVRG": lambda penalty, rate: jr.ProxSVRG(jax.random.key(0)),
     "Optax": lambda penalty, rate: jr.Optax(optax.chain(optax.sgd(rate), jr.proximal(penalty, rate))),
 }
-"""Each takes the penalty and a step known to be safe; Newton serves squared loss only."""
+"""Each takes the penalty and a step known to be safe; Newton and DouglasRachford serve squared loss only."""
 
 
 def ids(members: Any) -> list[str]:
