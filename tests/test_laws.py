@@ -42,7 +42,11 @@ def test_minimize_lowers_for_every_platform(name: str, dtype: np.dtype):
 
 
 @pytest.mark.parametrize(
-    "solver", [jr.FISTA(), jr.FISTA(step=0.5), jr.DampedNewton(), jr.Newton(), jr.Newton(scale=10.0)]
+    "solver",
+    [
+        *(jr.FISTA(), jr.FISTA(step=0.5), jr.DampedNewton(), jr.Newton(), jr.Newton(scale=10.0)),
+        *(jr.ADMM(rho=2.0), jr.PDHG(), jr.PANOC()),
+    ],
 )
 def test_a_solver_prints_as_it_is_written(solver):
     assert repr(eval(repr(solver), vars(jr).copy())) == repr(solver)

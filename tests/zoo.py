@@ -110,7 +110,10 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "ProxSVRG": lambda penalty, rate: jr.ProxSVRG(jax.random.key(0)),
     "Optax": lambda penalty, rate: jr.Optax(optax.chain(optax.sgd(rate), jr.proximal(penalty, rate))),
 }
-"""Each takes the penalty and a step known to be safe; Newton serves squared loss, DampedNewton smooth penalties."""
+"""Each takes the penalty and a step known to be safe.
+
+Newton and DouglasRachford serve squared loss only, DampedNewton smooth penalties.
+"""
 
 
 def ids(members: Any) -> list[str]:
