@@ -37,6 +37,11 @@ def add_scale(x: PyTree, scale: Any, y: PyTree) -> PyTree:
     return jax.tree.map(lambda a, b: a + scale * b, x, y)
 
 
+def scale(factor: Any, x: PyTree) -> PyTree:
+    """factor * x, leaf by leaf."""
+    return jax.tree.map(lambda a: factor * a, x)
+
+
 def sub(x: PyTree, y: PyTree) -> PyTree:
     """x - y, leaf by leaf."""
     return jax.tree.map(jnp.subtract, x, y)

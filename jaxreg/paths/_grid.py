@@ -12,9 +12,9 @@ from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._loop import Solver
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers.fista import first_step
 from jaxreg.solvers.minimize import choose, prepare, solve
 
 _SMOOTH_TOP, _SMOOTH_RATIO = 10.0, 1e-6
@@ -52,10 +52,10 @@ def strength_max(
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:
-    """Whether every penalised leaf has a dual norm."""
+    """Whether every penalised leaf has a dual norm, if only across what it leaves unpenalised."""
     parts = penalty.parts(_tree.names(init)) if isinstance(penalty, Leafwise) else ()
     acting = [p for p in parts if p is not None]
-    return bool(acting) and all(p.gauge for p in acting)
+    return bool(acting) and all(p.gauge or p.seminorm for p in acting)
 
 
 @jax.jit

@@ -1,9 +1,14 @@
 """Penalties: frozen pytrees with a value and a proximal map, and their calculus."""
 
 from jaxreg.penalties._base import Leafwise, Penalty
+from jaxreg.penalties._composed import Composed
+from jaxreg.penalties._conjugate import Conjugate
+from jaxreg.penalties._distance import Distance, SquaredDistance
+from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
-from jaxreg.penalties.groups import L2
+from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
+from jaxreg.penalties.groups import L2, GroupL2
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -18,17 +23,35 @@ from jaxreg.penalties.sets import (
     SecondOrderCone,
     Simplex,
 )
-from jaxreg.penalties.spectral import Nuclear
+from jaxreg.penalties.spectral import (
+    PSD,
+    Nuclear,
+    NuclearBall,
+    Rank,
+    RankBall,
+    SpectralBall,
+    SpectralNorm,
+    WeightedNuclear,
+)
 
 __all__ = [
     "L0",
     "L1",
     "L2",
     "MCP",
+    "PSD",
     "SCAD",
+    "TV1D",
+    "TV2D",
     "Affine",
     "AsymmetricL1",
     "Box",
+    "Composed",
+    "Conjugate",
+    "Distance",
+    "Envelope",
+    "GraphTV",
+    "GroupL2",
     "Halfspace",
     "Hyperplane",
     "L0Ball",
@@ -41,10 +64,18 @@ __all__ = [
     "Monotone",
     "NonNegative",
     "Nuclear",
+    "NuclearBall",
     "Penalty",
+    "Rank",
+    "RankBall",
     "Ridge",
     "SecondOrderCone",
     "Simplex",
     "SmoothL1",
+    "SpectralBall",
+    "SpectralNorm",
+    "SquaredDistance",
     "ToMean",
+    "TrendFilter",
+    "WeightedNuclear",
 ]

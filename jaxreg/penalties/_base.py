@@ -17,19 +17,25 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    zero only at zero: it has a `dual`); `elementwise`; `even` (g(-x) = g(x) entry by entry, least at zero); `radial`
-    (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric`
-    (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the conjugate, stated as
-    terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere); `bounded` (infinite
-    outside a set that is no cone); `centred` (no value is below that at zero).
+    zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step projects
+    on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `even`
+    (g(-x) = g(x) entry by entry, least at zero); `comonotone` (additive on arrays whose entries are in the same
+    order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic`
+    (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the
+    conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere);
+    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero); `composed` (it looks
+    at the parameters through a linear map: no prox).
     """
 
     __array_ufunc__ = None
     convex: bool = True
     homogeneous: bool = False
     gauge: bool = False
+    seminorm: bool = False
     elementwise: bool = False
     even: bool = False
+    uniform: bool = False
+    comonotone: bool = False
     radial: bool = False
     indicator: bool = False
     quadratic: bool = False
@@ -39,6 +45,7 @@ class Penalty:
     smooth: bool = False
     bounded: bool = False
     centred: bool = True
+    composed: bool = False
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -70,6 +77,22 @@ class Penalty:
         """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
         return _algebra.shifted(centre, self)
 
+    def affine(self, scale: Any, offset: Any = 0) -> Penalty:
+        """The penalty of scale * x + offset: x -> g(scale * x + offset); an array as scale needs a `metric` penalty."""
+        return _algebra.stretched(scale, offset, self)
+
+    def compose(self, matrix: Any) -> Penalty:
+        """The penalty of A x along the last axis, x -> g(A x), for a matrix with A Aᵀ = c I, such as a rotation."""
+        return _algebra.turned(matrix, self)
+
+    def of(self, operator: Any, axis: int = 0) -> Penalty:
+        """The penalty of a linear map: x -> g(Kx), K a matrix (m, p) along `axis` or a linear function."""
+        return _algebra.looking(operator, axis, self)
+
+    def split(self, params: PyTree) -> tuple[Penalty, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return (self,)
+
     def prox_dual(self, params: PyTree, step: Any = 1.0) -> PyTree:
         """Prox of the conjugate g*, by Moreau's identity: x - step·prox_{g/step}(x/step) (Moreau 1965)."""
         inner = self.prox(jax.tree.map(lambda x: x / step, params), 1.0 / step)
@@ -86,9 +109,9 @@ class Penalty:
         return jax.tree.map(lambda x, z: (x - z) / step, params, moved)
 
     def dual(self, grad: PyTree) -> Array:
-        """Polar of a gauge: the smallest c >= 0 with `grad` in c ∂g(0).
+        """Polar of a gauge or seminorm: the smallest c >= 0 with `grad` in c ∂g(0).
 
-        Raises TypeError where the penalty is no gauge.
+        Raises TypeError where the penalty is neither.
         """
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
 
@@ -139,6 +162,10 @@ class Leafwise(Penalty):
         """Where x is outside the domain, shaped like `leaf_terms`: infinite whatever the strength."""
         return jnp.zeros((), bool)
 
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """Numbers shaped like `leaf_terms`, each given to the entries of x that its term is made of."""
+        return jnp.broadcast_to(terms, x.shape)
+
     def leaf_dual_terms(self, u: Array) -> Array:
         """The terms whose largest is the dual norm, shaped like `leaf_terms`."""
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
@@ -167,6 +194,14 @@ class Leafwise(Penalty):
     def leaf_floor(self) -> Any:
         """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
         return 1.0
+
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """K x and the penalty h with g(x) = h(Kx), for a linear map K that is the identity unless `composed`."""
+        return x, self
+
+    def split(self, params: PyTree) -> tuple[Leafwise, ...]:
+        """Blocks whose sum is the penalty, each with an exact prox on the whole tree or looking through one map."""
+        return _split.split(self, params)
 
     def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
         """The penalty that acts on each named leaf, None where none does."""
@@ -254,4 +289,4 @@ def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
 
 
 # Last, because the algebra is built of the classes above and their operators return it.
-from jaxreg.penalties import _algebra  # noqa: E402
+from jaxreg.penalties import _algebra, _split  # noqa: E402

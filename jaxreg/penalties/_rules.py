@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
@@ -17,12 +18,15 @@ class Part(Protocol):
     homogeneous: bool
     elementwise: bool
     even: bool
+    uniform: bool
+    comonotone: bool
     radial: bool
     indicator: bool
     quadratic: bool
     convex: bool
     metric: bool
     gauge: bool
+    composed: bool
 
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
@@ -33,11 +37,12 @@ class Part(Protocol):
 
 
 class Rule(NamedTuple):
-    """A theorem: when it applies to a list of parts, and the order in which their proxes compose."""
+    """A theorem: when it applies to a list of parts, composed in `order`, and whether also in a diagonal metric."""
 
     name: str
     source: str
     applies: Callable[[Sequence[Part]], bool]
+    metric: bool = True
 
 
 def _shrink(p: Part) -> bool:
@@ -80,18 +85,48 @@ RULES = (
         "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
         lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or _line(p) for p in ps),
     ),
+    Rule(
+        "uniform after comonotone",
+        "one monotone map of all entries keeps their order, so the subgradients of a total variation: its prox, then "
+        "that of one convex function of every entry (Friedman et al. 2007, Prop. 1; Yu 2013)",
+        lambda ps: (
+            sum(p.comonotone for p in ps) == 1
+            and all(p.comonotone or (p.uniform and p.convex) for p in ps)
+            and find([p for p in ps if not p.comonotone]) is not None
+        ),
+        metric=False,
+    ),
 )
 
 
 def find(parts: Sequence[Part]) -> Rule | None:
     """The first theorem that gives the prox of the sum of non-quadratic parts on one leaf."""
+    if any(p.composed for p in parts):
+        return None
     return next((rule for rule in RULES if rule.applies(parts)), None)
 
 
+def in_metric(parts: Sequence[Part]) -> bool:
+    """Whether the non-quadratic parts on one leaf have a prox in a diagonal metric."""
+    rule = find(parts) if parts else RULES[0]
+    return rule is not None and rule.metric and all(p.metric for p in parts)
+
+
+def exact(parts: Sequence[Part], x: Array) -> bool:
+    """Whether the prox of the sum on one leaf is known."""
+    rest = [p for p in parts if not p.quadratic]
+    if rest and find(rest) is None:
+        return False
+    curvature = jax.eval_shape(lambda v: split(parts, v)[1], x)
+    return not curvature.ndim or in_metric(rest)
+
+
 def order(part: Part) -> int:
-    """Convex shrinkages first, then intervals, then what is not convex or couples entries, then norms of groups."""
+    """Total variation, convex shrinkages, intervals, what is not convex or couples entries, norms of groups."""
+    if part.comonotone or part.radial:
+        return 0 if part.comonotone else 4
     coupled = part.even and not part.elementwise
-    return 3 if part.radial else 2 if coupled or not part.convex else 1 if part.indicator else 0
+    return 3 if coupled or not part.convex else 2 if part.indicator else 1
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:
@@ -136,10 +171,11 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm. Put the parts on separate leaves with .on(...), or solve with a splitting method."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with DavisYin(), "
+            "ADMM() or PDHG(), as solver='auto' does."
         )
     if len(rest) < len(parts):
-        if curvature.ndim and not all(p.metric for p in rest):
+        if curvature.ndim and not in_metric(rest):
             raise TypeError(f"{rest!r} has no prox in a diagonal metric: give the quadratic part a single strength.")
         x, step = absorb(x, step, curvature, centre)
     for p in rest:
@@ -170,7 +206,7 @@ def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     rest, curvature, centre = split(parts, u)
     if rest and find(rest) is None:
         raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
-    if curvature.ndim and not all(p.metric for p in rest):
+    if curvature.ndim and not in_metric(rest):
         raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
     flat, rigid = curvature == 0, jnp.isinf(curvature)
     safe = jnp.where(flat | rigid, 1.0, curvature)

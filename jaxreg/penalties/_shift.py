@@ -31,6 +31,8 @@ class Shift(Leafwise):
 
     convex, elementwise, indicator, quadratic = inherited("convex", "elementwise", "indicator", "quadratic")
     metric, smooth, bounded, dualisable = inherited("metric", "smooth", "bounded", "dualisable")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.centre) == 0)
+    (composed,) = inherited("composed")
     centred = False
 
     def check(self) -> None:
@@ -52,6 +54,11 @@ class Shift(Leafwise):
             raise ValueError(f".shift(centre) has no leaf for {missing}; its leaves are {list(given)}.")
         return tuple(None if p is None else _moved(p, table[n]) for n, p in zip(names, inner, strict=True))
 
+    def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
+        """What g looks at, its outer penalty shifted by what the map makes of the centre."""
+        moved, outer = self.penalty.leaf_through(x)
+        return moved, Shift(outer, self.penalty.leaf_through(self._centre(x))[0])
+
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at x - centre."""
         return self.penalty.leaf_terms(x - self._centre(x))
@@ -64,6 +71,10 @@ class Shift(Leafwise):
         """centre + prox of g at x - centre."""
         b = self._centre(x)
         return b + self.penalty.leaf_prox(x - b, step)
+
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """As g spreads them."""
+        return self.penalty.leaf_spread(terms, x)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(u) + <u, centre>."""

@@ -27,12 +27,13 @@ class Sum(Leafwise):
     elementwise = property(lambda self: all(t.elementwise for t in self.terms))
     even = property(lambda self: all(t.even for t in self.terms))
     quadratic = property(lambda self: all(t.quadratic for t in self.terms))
-    metric = property(lambda self: all(t.metric or t.quadratic for t in self.terms))
+    metric = property(lambda self: _rules.in_metric([t for t in self.terms if not t.quadratic]))
     homogeneous = property(lambda self: all(t.homogeneous for t in self.terms))
     smooth = property(lambda self: all(t.smooth for t in self.terms))
     bounded = property(lambda self: any(t.bounded for t in self.terms))
     centred = property(lambda self: all(t.centred for t in self.terms))
     dualisable = property(lambda self: _has_conjugate(self.terms))
+    composed = property(lambda self: any(t.composed for t in self.terms))
     gauge = property(lambda self: _is_gauge(self.terms))
 
     def check(self) -> None:

@@ -3,10 +3,13 @@
 With α = ℓ'(predictions), f(x) + g(x) >= constant - Σ rows ℓ*(κα) - g*(-Aᵀ(κ rows α)) for every κ in [0, 1]
 (Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge, or a function that grows
 like one, fixes κ so that its polar constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the
-better bound counts.
+better bound counts. Terms h(Kx) of a split problem subtract h*(κu) each and add Kᵀu to the gradient.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +21,7 @@ from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.penalties._base import is_intercept
 from jaxreg.risk import weighted
 from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._saddle import Dual, Saddle, parts_on, saddle
 
 
 @pytree
@@ -37,54 +41,114 @@ def reference(f: Smooth, penalty: Penalty, params: PyTree) -> Reference:
     return Reference(jnp.maximum(objective, tiny), jnp.maximum(_tree.max_abs(grad), tiny))
 
 
-def certify(f: Smooth, penalty: Penalty, params: PyTree, ref: Reference, step: Array) -> tuple[Array, Array]:
-    """The whole objective and its relative gap at `params`; `step` is the prox parameter of the KKT residual."""
+def certify(
+    f: Smooth, penalty: Penalty, params: PyTree, ref: Reference, step: Array, duals: tuple[Dual, ...] = ()
+) -> tuple[Array, Array]:
+    """The whole objective and its relative gap at `params`; `step` is the prox parameter of the KKT residual.
+
+    A split problem is certified with the duals of its terms: the first block answers for -∇f - Σ Kᵀu, so that nothing
+    but its own prox and the terms' can fail. Where a term is infinite at Kx, to which its prox is only near, its value
+    is taken there.
+    """
+    s = saddle(f, penalty, params)
+    values = tuple(d.value for d in duals)
     predictions, back = jax.vjp(f.predictions, params)
     smooth, slopes = jax.value_and_grad(f.value_at)(predictions)
-    value = smooth + penalty.value(params)
-    grad = back(slopes)[0]
-    residual = _tree.max_abs(penalty.residual(params, grad, step)) / ref.gradient
-    bound = _dual_bound(f, penalty, params, slopes, grad, back)
+    slopes = s.fitted.slopes(values[-1]) if s.fitted else slopes
+    pulled = s.pull_penalties(values, params)
+    grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
+    value, residual = smooth + penalty.value(params), _tree.max_abs(s.g.residual(params, grad, step))
+    bound, inside = _dual_bound(f, s, params, slopes, pulled, back, values), jnp.array(True)
+    if s.terms:
+        near, gaps = _inclusions(f, s, params, step, duals)
+        inside = ~jnp.isposinf(value)
+        value, residual = jnp.where(inside, value, near), jnp.maximum(residual, gaps)
+    residual = jnp.where(jnp.isnan(value), value, residual / ref.gradient)
     if bound is None:
         return value, residual
     gap = (value - bound) / ref.objective
-    floor = jnp.min(jnp.stack([jnp.asarray(p.leaf_floor()) for p in _parts(penalty, params) if p is not None]))
-    known = (floor > 0) & ~jnp.isneginf(bound)
+    parts = [p for p in parts_on(s.g, params) if p is not None]
+    floor = jnp.min(jnp.stack([jnp.asarray(p.leaf_floor()) for p in parts]))
+    known = (floor > 0) & ~jnp.isneginf(bound) & inside
     return value, jnp.where(known, jnp.maximum(gap, 0.0), residual)
 
 
-def _parts(penalty: Penalty, params: PyTree) -> tuple[Leafwise | None, ...]:
-    return penalty.parts(_tree.names(params)) if isinstance(penalty, Leafwise) else ()
+def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Reference) -> Array:
+    """The certificate of least squares from w, its gradient and the weighted sum of squared residuals.
+
+    At dual scale κ objective less bound is ½(1 - κ)² residual + κ<w, grad> + g(w) + g*(-κ grad): no large numbers
+    cancel, and neither predictions nor targets are needed.
+    """
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    if not part.dualisable:
+        return rest
+    value, along = part.leaf_value(w), jnp.sum(w * grad)
+    scales = _scales([(part, -grad)], w.dtype)
+    gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
+    gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
+    known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
+    return jnp.where(known, jnp.maximum(gap, 0.0), rest)
 
 
-def _dual_bound(f: Smooth, penalty: Penalty, params: PyTree, slopes: Array, grad: PyTree, back) -> Array | None:  # type: ignore[no-untyped-def]
-    """The best lower bound on the objective from the gradient's dual point, None where theory gives none."""
-    parts, names = _parts(penalty, params), _tree.names(params)
-    if not f.is_linear or not f.risk.loss.dual or not parts:
+def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
+    """The objective with every term at its prox of Kx + tu, and how far u is from ∂h(Kx), in units of a gradient."""
+    value = s.g.value(params) + (0.0 if s.fitted else f(params))
+    worst = jnp.zeros((), step.dtype)
+    for term, dual in zip(s.terms, duals, strict=True):
+        t, image = step * dual.norm2, term.forward(params)
+        near = term.prox(_tree.add_scale(image, t, dual.value), t)
+        apart = jnp.sqrt(_tree.norm2(_tree.sub(image, near)) * dual.norm2) / t
+        value, worst = value + term.value(near), jnp.maximum(worst, apart)
+    return value + (f.constant if s.fitted else 0.0), worst
+
+
+def _dual_bound(
+    f: Smooth,
+    s: Saddle,
+    params: PyTree,
+    slopes: Array,
+    pulled: PyTree,
+    back: Callable[[Array], tuple[PyTree]],
+    duals: tuple[PyTree, ...],
+) -> Array | None:
+    """The best lower bound on the objective from these dual points, None where theory gives none."""
+    parts = parts_on(s.g, params)
+    others = [pair for term, u in zip(s.terms, duals, strict=True) for pair in term.duals(u)]
+    acting = [p for p in parts if p is not None]
+    if not f.is_linear or not f.risk.loss.dual or not acting:
         return None
-    if not all(p.dualisable for p in parts if p is not None) or all(p is None for p in parts):
+    if not all(p.dualisable for p in acting) or not all(p.dualisable for p, _ in others):
         return None
     free = [i for i, p in enumerate(parts) if p is None]
     if free:
-        if len(free) > 1 or not is_intercept(names[free[0]]) or not f.risk.loss.separable:
+        if len(free) > 1 or not _is_plain_intercept(f, s, params, free[0]):
             return None
         slopes = _balance(slopes, jax.tree.leaves(params)[free[0]].ndim, f.rows.ndim)
-        grad = back(slopes)[0]
-    shape = f.rows.shape + (1,) * (slopes.ndim - f.rows.ndim)
-    rows = jnp.reshape(f.rows, shape)
-    duals = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
-    leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None]
-    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
-    scales = [jnp.ones((), slopes.dtype)]
-    if tops:
-        top = jnp.max(jnp.stack(tops))
-        scales.append(1 / jnp.maximum(top, 1.0))
-        if any(p.gauge and not p.homogeneous for p, _ in leaves):
-            # A quadratic on some entries only: the polar constraint binds the others, by rounding or a little more.
-            eps = jnp.finfo(slopes.dtype).eps
-            scales += [jnp.asarray(1 / (1 + slack * eps), slopes.dtype) for slack in (1e2, 1e4, 1e6)]
-    bounds = [_bound(f, leaves, duals, scale) for scale in scales]
+    grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
+    rows = f.rows_like(slopes)
+    alphas = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
+    leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
+    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, s.fitted is not None)]
     return jnp.max(jnp.stack(bounds))
+
+
+def _is_plain_intercept(f: Smooth, s: Saddle, params: PyTree, leaf: int) -> bool:
+    """Whether a leaf that the first block leaves alone is an intercept that balancing slopes makes feasible."""
+    held = any(leaf in term.acts for term in s.terms)
+    return is_intercept(_tree.names(params)[leaf]) and f.risk.loss.separable and not held
+
+
+def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any, fitted: bool = False) -> list[Array]:
+    """What to multiply the dual points by: 1, and whatever meets the polar constraints."""
+    scales = [jnp.ones((), dtype)]
+    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
+    if tops:
+        scales.append(1 / jnp.maximum(jnp.max(jnp.stack(tops)), 1.0))
+    if fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
+        # A quadratic on some entries only, or the loss's own domain: a constraint missed by rounding or a little more.
+        eps = jnp.finfo(dtype).eps
+        scales += [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in (1e2, 1e4, 1e6)]
+    return scales
 
 
 def _bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], duals: Array, scale: Array) -> Array:

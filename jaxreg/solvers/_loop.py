@@ -14,6 +14,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._saddle import Dual, Splitting, saddle
 
 _FLOOR = 256
 """The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""
@@ -79,9 +80,20 @@ class _Carry:
     state: Any
     gap: Array
     params: Any
+    duals: Any
     value: Array
     best: Array
     since: Array
+
+
+def least_tolerance(dtype: Any) -> float:
+    """The smallest tolerance that rounding allows."""
+    return _FLOOR * float(jnp.finfo(dtype).eps)
+
+
+def floored(tol: Array) -> Array:
+    """The tolerance, or the smallest one that rounding allows."""
+    return jnp.maximum(tol, least_tolerance(tol.dtype))
 
 
 def run(
@@ -91,22 +103,33 @@ def run(
 
     `objective` replaces |f + g| at zero as the scale of the gap, for a problem reduced from another.
     """
-    init = g.prox(init, 0.0)
-    tol = jnp.maximum(tol, _FLOOR * jnp.finfo(tol.dtype).eps)
+    return run_with_duals(f, g, solver, init, tol, max_steps, objective)[0]
+
+
+def run_with_duals(
+    f: Smooth, g: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int, objective: Array | None = None
+) -> tuple[Solution, tuple[Dual, ...]]:
+    """As `run`, with the dual variables of a splitting solver's terms."""
+    init = g.split(init)[0].prox(init, 0.0)
+    tol = floored(tol)
     ref = reference(f, g, init)
     ref = ref if objective is None else Reference(objective, ref.gradient)
     stride = min(solver.stride, max_steps)
     start = solver.init(f, g, init)
-    value, gap = certify(f, g, init, ref, start.step)
+    if not isinstance(start, Splitting):
+        need_one_prox(f, g, solver, init)
+    duals = _duals(start)
+    value, gap = certify(f, g, init, ref, start.step, duals)
     zero = jnp.zeros((), jnp.int32)
-    first = _Carry(zero, start, gap, init, value, gap, zero)
+    first = _Carry(zero, start, gap, init, duals, value, gap, zero)
 
     def going(c: _Carry) -> Array:
         return (c.best > tol) & ~jnp.isnan(c.gap) & (c.steps < max_steps) & (c.since < solver.patience)
 
     def body(c: _Carry) -> _Carry:
         state = jax.lax.fori_loop(0, stride, lambda _, s: solver.update(f, g, s), c.state)
-        value, gap = certify(f, g, state.params, ref, state.step)
+        duals = _duals(state)
+        value, gap = certify(f, g, state.params, ref, state.step, duals)
         gap = jnp.where(_tree.all_finite(state.params), gap, jnp.nan)
         better = gap < c.best
         return _Carry(
@@ -114,6 +137,7 @@ def run(
             state,
             gap,
             _tree.where(better, state.params, c.params),
+            _tree.where(better, duals, c.duals),
             jnp.where(better, value, c.value),
             jnp.where(better, gap, c.best),
             jnp.where(gap < 0.99 * c.best, 0, c.since + 1),
@@ -121,7 +145,20 @@ def run(
 
     end = jax.lax.while_loop(going, body, first) if max_steps else first
     status = _status(f, g, end, gap, tol, max_steps, solver.patience)
-    return Solution(end.params, end.value, end.best, end.steps, status)
+    return Solution(end.params, end.value, end.best, end.steps, status), end.duals
+
+
+def _duals(state: Any) -> tuple[Dual, ...]:
+    return state.duals if isinstance(state, Splitting) else ()
+
+
+def need_one_prox(f: Smooth, g: Penalty, solver: Solver, params: PyTree) -> None:
+    """Raise TypeError for a problem that must be split, naming the solvers that do."""
+    s = saddle(f, g, params)
+    if s.terms:
+        what = f"{f.risk.loss!r} has no gradient" if s.fitted else f"{g!r} has no prox as a whole"
+        able = "ADMM() or PDHG()" if s.fitted else "DavisYin(), ADMM() or PDHG()"
+        raise TypeError(f"{type(solver).__name__}() cannot solve this: {what}. Use {able}, or leave solver='auto'.")
 
 
 def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_steps: int, patience: int) -> Array:

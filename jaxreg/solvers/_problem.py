@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -34,7 +35,7 @@ class Smooth:
 
     def value_at(self, predictions: Array) -> Array:
         """f as a function of the predictions."""
-        return weighted(self.rows, self.risk.losses(predictions, self.data)) + self.constant
+        return weighted(self.rows, self.risk.losses(predictions, self.data, self.rows)) + self.constant
 
     def value_and_grad(self, params: PyTree) -> tuple[Array, PyTree, Array]:
         """f, its gradient, and the predictions they come from."""
@@ -78,22 +79,28 @@ class Smooth:
         """An estimate from below of the Lipschitz constant of ∇f, by power iteration; None if the loss has no bound."""
         if not self.is_bounded:
             return None
-        forward = self.predictions
-        _, back = jax.vjp(forward, params)
+        return self.risk.loss.curvature * largest(self.normal(params), params)
 
-        def normal(v: PyTree) -> PyTree:
-            z = forward(v)
+    def normal(self, params: PyTree) -> Callable[[PyTree], PyTree]:
+        """The map v -> Aᵀ rows A v of a linear model."""
+        _, back = jax.vjp(self.predictions, params)
+
+        def apply(v: PyTree) -> PyTree:
+            z = self.predictions(v)
             return back(self.rows_like(z) * z)[0]
 
-        def step(_: int, carry: tuple[PyTree, Array]) -> tuple[PyTree, Array]:
-            v, _size = carry
-            w = normal(v)
-            size = jnp.sqrt(_tree.norm2(w))
-            return jax.tree.map(lambda x: x / jnp.where(size > 0, size, 1.0), w), size
+        return apply
 
-        start = _unit(params)
-        size = jax.lax.fori_loop(0, _POWER_STEPS, step, (start, jnp.ones((), _tree.dtype(params))))[1]
-        return self.risk.loss.curvature * size
+
+def largest(normal: Callable[[PyTree], PyTree], params: PyTree) -> Array:
+    """The largest eigenvalue of a positive map, by power iteration from below."""
+
+    def step(_: int, carry: tuple[PyTree, Array]) -> tuple[PyTree, Array]:
+        w = normal(carry[0])
+        size = jnp.sqrt(_tree.norm2(w))
+        return jax.tree.map(lambda x: x / jnp.where(size > 0, size, 1.0), w), size
+
+    return jax.lax.fori_loop(0, _POWER_STEPS, step, (_unit(params), jnp.ones((), _tree.dtype(params))))[1]
 
 
 def bind(risk: Risk | MultitaskRisk, data: Data, weights: Array) -> Smooth:

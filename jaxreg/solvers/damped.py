@@ -12,8 +12,8 @@ from jaxreg._linalg import einsum, matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
+from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers.fista import first_step
 
 _DENSE = 768
 _HALVINGS = 30

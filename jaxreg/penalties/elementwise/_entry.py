@@ -14,8 +14,9 @@ from jaxreg._typing import Array
 
 
 def spread(x: Array, *values: Any) -> tuple[Array, ...]:
-    """Every value in the dtype and shape of x."""
-    return tuple(jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape) for v in values)
+    """Every value in the dtype of x; numbers stay numbers, so that what depends on them alone is computed once."""
+    made = (jnp.asarray(v, x.dtype) for v in values)
+    return tuple(jnp.broadcast_to(v, x.shape) if v.ndim else v for v in made)
 
 
 def of_size(formula: Callable[..., Array], x: Array, *values: Any) -> Array:

@@ -27,7 +27,7 @@ class L1(Leafwise):
     """
 
     positive: bool = static(default=False)
-    homogeneous = gauge = elementwise = metric = dualisable = True
+    homogeneous = gauge = elementwise = uniform = metric = dualisable = True
     even = property(lambda self: not self.positive)
 
     def __post_init__(self) -> None:

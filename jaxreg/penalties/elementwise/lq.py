@@ -14,14 +14,16 @@ from jaxreg._typing import Array
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties.elementwise._entry import shrunk
 
+_NEWTON_STEPS = 6
+
 
 @pytree
 class Lq(Leafwise):
     """Σ|xⱼ|^q for q = ½ or ⅔: between L1 and the number of nonzeros; not convex.
 
     The prox is 0 up to a threshold and the largest root of z + step q z^(q-1) = |x| above it: of a cubic in √z for
-    q = ½ (Xu, Chang, Xu and Zhang 2012), of a quartic in ∛z for q = ⅔ (Cao, Sun and Xu 2013), exact also for an array
-    of steps. Raises ValueError for any other q.
+    q = ½ (Xu, Chang, Xu and Zhang 2012), of a quartic in ∛z for q = ⅔ (Cao, Sun and Xu 2013); the roots are found by
+    Newton's steps to rounding. Exact also for an array of steps. Raises ValueError for any other q.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> [round(z, 4) for z in jr.Lq(0.5).prox(jnp.array([2.0, 1.4]), 1.0).tolist()]
@@ -54,25 +56,22 @@ def _root(q: float, x: Array, step: Array) -> Array:
     """
     beta = (2 * (1 - q)) ** (1 / (2 - q)) * step ** (1 / (2 - q))
     dropped = x <= (2 - q) / (2 - 2 * q) * beta
-    idle = dropped | (step == 0)
-    size, pull = jnp.where(idle, 1.0, x), jnp.where(idle, 0.0, step)
-    share = _half(pull / size / jnp.sqrt(size)) if q == 1 / 2 else _two_thirds(pull / size / jnp.cbrt(size))
-    return jnp.where(dropped, 0.0, jnp.where(idle, x, x * share))
+    size, pull = jnp.where(dropped, 1.0, x), jnp.where(dropped, 0.0, step)
+    power = round(1 / (1 - q))
+    root = jnp.sqrt(size) if power == 2 else jnp.exp(jnp.log(size) / 3)
+    return jnp.where(dropped, 0.0, x * _largest_root(q * (pull / size / root), power) ** power)
 
 
-def _half(ratio: Array) -> Array:
-    """z/x for q = ½ as a function of step x^(-3/2): the largest root of s³ - s + ratio/2 by its angle, squared."""
-    angle = jnp.arccos(-0.75 * math.sqrt(3.0) * ratio) / 3
-    return 4 / 3 * jnp.square(jnp.cos(angle))
+def _largest_root(v: Array, power: int) -> Array:
+    """The largest s with s^(power + 1) - s + v = 0, by Newton's steps from 1, which fall to it monotonically.
 
-
-def _two_thirds(ratio: Array) -> Array:
-    """z/x for q = ⅔ as a function of step x^(-4/3): the largest root of s⁴ - s + 2 ratio/3 by Ferrari, cubed."""
-    part = 8 / 9 * ratio
-    cube = jnp.cbrt(0.5 + jnp.sqrt(0.25 - part**3))
-    middle = cube + part / cube
-    root = jnp.sqrt(middle)
-    return (0.5 * (root + jnp.sqrt(2 / root - middle))) ** 3
+    Above the threshold the slope at the root is at least 1: the count reaches rounding, and trigonometry costs more.
+    """
+    s = jnp.ones_like(v)
+    for _ in range(_NEWTON_STEPS):
+        high = s**power
+        s = s - (s * high - s + v) / ((power + 1) * high - 1)
+    return s
 
 
 @_root.defjvp

@@ -1,0 +1,49 @@
+"""Step sizes of gradient steps on f: where to begin, and whether one kept its promise."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg import _tree
+from jaxreg._typing import Array, PyTree
+from jaxreg.solvers._problem import Smooth
+
+
+def first_step(f: Smooth, params: PyTree) -> Array:
+    """1/L from the loss's curvature bound, else from a secant along the gradient."""
+    curvature = f.curvature(params)
+    if curvature is None:
+        grad = jax.grad(f)(params)
+        size = jnp.sqrt(_tree.norm2(grad))
+        reach = 1e-2 * jnp.maximum(1.0, jnp.sqrt(_tree.norm2(params))) / jnp.where(size > 0, size, 1.0)
+        there = jax.grad(f)(_tree.add_scale(params, -reach, grad))
+        change = jnp.sqrt(_tree.norm2(_tree.sub(there, grad)))
+        curvature = change / jnp.where(size > 0, reach * size, 1.0)
+    usable = (curvature > 0) & jnp.isfinite(curvature)
+    return jnp.where(usable, 1 / jnp.where(usable, 1.02 * curvature, 1.0), 1.0)
+
+
+def growth(f: Smooth) -> float:
+    """Where the curvature has no bound it may fall on the way: let steps recover slowly."""
+    return 1.0 if f.is_bounded else 1.02
+
+
+def upper_bound(
+    f: Smooth, point: PyTree, at: tuple[Array, PyTree, Array], new: PyTree, step: Array
+) -> tuple[Array, Array, Array]:
+    """f(new), whether it is at most f + <∇f, d> + ‖d‖²/(2 step) for the move d, and what rounding may hide.
+
+    `at` is `f.value_and_grad(point)`. Where the curvature is bounded the test is c Σ rows (A d)² <= ‖d‖²/step:
+    objectives of near points would cancel, and near the optimum halve the step for ever.
+    """
+    base, grad, predictions = at
+    moved = _tree.sub(new, point)
+    square, eps = _tree.norm2(moved) / step, float(jnp.finfo(base.dtype).eps)
+    if f.is_bounded:
+        change = f.predictions(moved)
+        smooth = f.value_at(predictions + change)
+        return smooth, f.bend(change) <= (1 + 64 * eps) * square, 16 * eps * (jnp.abs(base) + jnp.abs(smooth))
+    smooth = f(new)
+    slack = 16 * eps * (jnp.abs(base) + jnp.abs(smooth))
+    return smooth, smooth <= base + _tree.vdot(grad, moved) + 0.5 * square + slack, slack
