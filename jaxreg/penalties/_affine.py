@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf
+from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf, wide
+from jaxreg.penalties._forgive import forgiven
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._sum import each
 
@@ -52,7 +53,8 @@ class Stretch(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at scale * x."""
-        return self.penalty.leaf_terms(self._scale(x) * x)
+        y = self._scale(wide(x)) * wide(x)
+        return forgiven(self.penalty, y, jnp.abs(y), x) if self.indicator else self.penalty.leaf_terms(y)
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """The prox of g at scale * x, brought back."""

@@ -12,7 +12,8 @@ import numpy as np
 from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf
+from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf, wide
+from jaxreg.penalties._forgive import forgiven
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._sum import each
 
@@ -57,7 +58,11 @@ class Frame(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at A x summed along the last axis, kept: a single one would pass for an entry's."""
-        terms = self.penalty.leaf_terms(self._forward(x))
+        y = self._forward(wide(x))
+        if self.indicator:
+            terms = forgiven(self.penalty, y, matmul(jnp.abs(wide(x)), jnp.abs(self._matrix(y)).T), x)
+        else:
+            terms = self.penalty.leaf_terms(y)
         return jnp.sum(terms, axis=-1, keepdims=True) if terms.ndim else terms
 
     def leaf_prox(self, x: Array, step: Any) -> Array:

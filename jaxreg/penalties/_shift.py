@@ -12,7 +12,8 @@ import numpy as np
 from jaxreg import _tree
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of
+from jaxreg.penalties._base import Leafwise, inherited, parts_of, wide
+from jaxreg.penalties._forgive import forgiven
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._sum import each
 
@@ -61,7 +62,10 @@ class Shift(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at x - centre."""
-        return self.penalty.leaf_terms(x - self._centre(x))
+        b = self._centre(wide(x))
+        if self.indicator:
+            return forgiven(self.penalty, wide(x) - b, jnp.abs(wide(x)) + jnp.abs(b), x)
+        return self.penalty.leaf_terms(x - b)
 
     def leaf_outside(self, x: Array) -> Array:
         """The domain of g, moved."""

@@ -107,10 +107,10 @@ MEMBERS = (
     ),
     Member(
         "ridge-simplex",
-        PER_FEATURE * jr.Ridge().shift(0.5) + jr.Simplex(),
+        (PER_FEATURE + 0.1) * jr.Ridge().shift(0.5) + jr.Simplex(),
         MATRIX,
         lambda z: (
-            0.5 * cp.sum_squares((z - 0.5) @ np.diag(np.sqrt(PER_FEATURE))),
+            0.5 * cp.sum_squares((z - 0.5) @ np.diag(np.sqrt(PER_FEATURE + 0.1))),
             [z >= 0, cp.sum(z, axis=1) == 1.0],
         ),
     ),

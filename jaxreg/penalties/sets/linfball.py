@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
@@ -23,6 +24,7 @@ class LInfBall(Leafwise):
 
     radius: ArrayLike = 1.0
     elementwise = indicator = metric = dualisable = bounded = even = True
+    uniform = property(lambda self: np.ndim(self.radius) == 0)
 
     def check(self) -> None:
         """Raise ValueError for a radius below 0."""

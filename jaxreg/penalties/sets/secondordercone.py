@@ -32,8 +32,7 @@ class SecondOrderCone(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """0 for groups in the cone, else infinity."""
-        rows = to_rows(x, self.axis)
-        inside = _inside(rows)[..., 0]
+        inside = jnp.all(_inside(to_rows(x, self.axis)), axis=-1)
         return judged(per_row(inside, x.ndim, self.axis), x, self.axis)
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
