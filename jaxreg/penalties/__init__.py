@@ -1,7 +1,7 @@
 """Penalties: frozen pytrees with a value and a proximal map, and their calculus."""
 
 from jaxreg.penalties._base import Leafwise, Penalty
-from jaxreg.penalties.coupling import ToMean
+from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L1, Ridge
 from jaxreg.penalties.groups import L2
 from jaxreg.penalties.sets import Box, NonNegative
@@ -21,6 +21,9 @@ __all__ = [
     "L2",
     "PSD",
     "Box",
+    "Chain",
+    "Clustered",
+    "Graph",
     "Leafwise",
     "NonNegative",
     "Nuclear",
