@@ -5,7 +5,7 @@ from jaxreg.penalties._composed import Composed
 from jaxreg.penalties._conjugate import Conjugate
 from jaxreg.penalties._distance import Distance, SquaredDistance
 from jaxreg.penalties._envelope import Envelope
-from jaxreg.penalties.coupling import ToMean
+from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
 from jaxreg.penalties.groups import L2, GroupL2
@@ -46,10 +46,13 @@ __all__ = [
     "Affine",
     "AsymmetricL1",
     "Box",
+    "Chain",
+    "Clustered",
     "Composed",
     "Conjugate",
     "Distance",
     "Envelope",
+    "Graph",
     "GraphTV",
     "GroupL2",
     "Halfspace",

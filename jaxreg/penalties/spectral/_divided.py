@@ -12,11 +12,6 @@ import jax.numpy as jnp
 from jaxreg._typing import Array
 
 
-def widen(x: Array) -> Array:
-    """At least float32, the narrowest dtype that has decompositions."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def flip(x: Array) -> Array:
     """The last two axes swapped."""
     return jnp.swapaxes(x, -1, -2)
