@@ -8,7 +8,7 @@ from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
-from jaxreg.penalties.groups import L2, GroupL2
+from jaxreg.penalties.groups import L2, SLOPE, Exclusive, GroupL2, KSupport, LInf
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -41,6 +41,7 @@ __all__ = [
     "MCP",
     "PSD",
     "SCAD",
+    "SLOPE",
     "TV1D",
     "TV2D",
     "Affine",
@@ -52,14 +53,17 @@ __all__ = [
     "Conjugate",
     "Distance",
     "Envelope",
+    "Exclusive",
     "Graph",
     "GraphTV",
     "GroupL2",
     "Halfspace",
     "Hyperplane",
+    "KSupport",
     "L0Ball",
     "L1Ball",
     "L2Ball",
+    "LInf",
     "LInfBall",
     "Leafwise",
     "LogSum",

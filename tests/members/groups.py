@@ -4,6 +4,7 @@ import cvxpy as cp
 import numpy as np
 
 import jaxreg as jr
+import oracles
 from members._member import MATRIX, PER_FEATURE, VECTOR, Member
 
 LABELS = [0, 1, 0, 2, 1, 0]
@@ -12,6 +13,27 @@ SIZES = np.sqrt([3.0, 2.0, 1.0])
 
 def _labelled(z, weights):
     return sum(w * cp.norm(z[np.flatnonzero(np.equal(LABELS, g))], 2) for g, w in enumerate(weights))
+
+
+FALLING = np.array([2.0, 1.5, 1.5, 0.5, 0.0, 0.0])
+OSCAR = 0.1 + 0.2 * np.arange(11, -1, -1)
+
+
+def _sorted(z, weights):
+    size = cp.abs(cp.vec(z, order="C"))
+    return sum(d * cp.sum_largest(size, k + 1) for k, d in enumerate(weights - np.append(weights[1:], 0)))
+
+
+def _top_squares(k):
+    """prox by Moreau's identity, through half the sum of the k largest squares."""
+
+    def prox(x, step):
+        def conjugate(u):
+            return 0.5 * cp.sum_largest(cp.square(u), k), []
+
+        return x - step * oracles.cvx_prox(conjugate, x / step, 1 / step)
+
+    return prox
 
 
 MEMBERS = (
@@ -52,4 +74,39 @@ MEMBERS = (
         MATRIX,
         lambda z: (cp.norm(z, 2, axis=0) @ PER_FEATURE, []),
     ),
+    Member("linf-all", jr.LInf(), VECTOR, lambda z: (cp.norm(z, "inf"), [])),
+    Member("linf-rows", jr.LInf(axis=0), MATRIX, lambda z: (cp.sum(cp.max(cp.abs(z), axis=0)), [])),
+    Member(
+        "linf-per-feature",
+        PER_FEATURE * jr.LInf(axis=0),
+        MATRIX,
+        lambda z: (cp.max(cp.abs(z), axis=0) @ PER_FEATURE, []),
+    ),
+    Member(
+        "linf-ridge", jr.LInf() + 0.5 * jr.Ridge(), VECTOR, lambda z: (cp.norm(z, "inf") + 0.25 * cp.sum_squares(z), [])
+    ),
+    Member("slope", jr.SLOPE(FALLING), VECTOR, lambda z: (_sorted(z, FALLING), []), sized=True),
+    Member("slope-oscar", jr.SLOPE(OSCAR), MATRIX, lambda z: (_sorted(z, OSCAR), []), sized=True),
+    Member(
+        "slope-positive",
+        jr.NonNegative() + 0.5 * jr.SLOPE(FALLING),
+        VECTOR,
+        lambda z: (0.5 * _sorted(z, FALLING), [z >= 0]),
+        sized=True,
+    ),
+    Member("exclusive-all", jr.Exclusive(), VECTOR, lambda z: (0.5 * cp.square(cp.norm1(z)), [])),
+    Member(
+        "exclusive-rows",
+        jr.Exclusive(axis=0),
+        MATRIX,
+        lambda z: (0.5 * cp.sum_squares(cp.sum(cp.abs(z), axis=0)), []),
+    ),
+    Member(
+        "exclusive-per-feature",
+        PER_FEATURE * jr.Exclusive(axis=0),
+        MATRIX,
+        lambda z: (0.5 * PER_FEATURE @ cp.square(cp.sum(cp.abs(z), axis=0)), []),
+    ),
+    Member("k-support", jr.KSupport(2), VECTOR, slow=_top_squares(2)),
+    Member("k-support-matrix", jr.KSupport(5), MATRIX, slow=_top_squares(5)),
 )
