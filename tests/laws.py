@@ -417,3 +417,4 @@ LAWS = (
     law_low_precision,
     law_leaves,
 )
+SLOW = (law_certificate,)
