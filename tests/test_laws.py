@@ -11,7 +11,6 @@ import laws
 import zoo
 from jaxreg import Leafwise, Penalty
 
-
 LAWS = [
     pytest.param(law, id=law.__name__.removeprefix("law_"), marks=[pytest.mark.slow] if law in laws.SLOW else [])
     for law in laws.LAWS
