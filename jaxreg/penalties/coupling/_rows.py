@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jaxreg._typing import Array
 def rows_along(x: Array, axis: int) -> Array:
     """The array as a matrix (tasks, rest) in at least float32."""
     moved = jnp.moveaxis(x, axis, 0)
-    return widen(moved.reshape(moved.shape[0], moved.size // max(moved.shape[0], 1)))
+    return widen(moved.reshape(moved.shape[0], math.prod(moved.shape[1:])))
 
 
 def array_of(rows: Array, like: Array, axis: int) -> Array:
