@@ -44,6 +44,8 @@ from jaxreg.penalties import (
     Distance,
     Envelope,
     GraphTV,
+    GroupMCP,
+    GroupSCAD,
     Halfspace,
     Hyperplane,
     L0Ball,
@@ -162,6 +164,8 @@ __all__ = [
     "SpectralBall",
     "RankBall",
     "PSD",
+    "GroupMCP",
+    "GroupSCAD",
     # fits
     "minimize",
     "Solution",
