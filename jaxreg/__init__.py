@@ -51,6 +51,8 @@ from jaxreg.penalties import (
     Graph,
     GraphTV,
     GroupL2,
+    GroupMCP,
+    GroupSCAD,
     Halfspace,
     Hyperplane,
     KSupport,
@@ -146,6 +148,8 @@ __all__ = [
     "SLOPE",
     "Exclusive",
     "GroupL2",
+    "GroupMCP",
+    "GroupSCAD",
     "KSupport",
     "LInf",
     # penalties: singular values

@@ -8,7 +8,7 @@ from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
-from jaxreg.penalties.groups import L2, SLOPE, Exclusive, GroupL2, KSupport, LInf
+from jaxreg.penalties.groups import L2, SLOPE, Exclusive, GroupL2, GroupMCP, GroupSCAD, KSupport, LInf
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -57,6 +57,8 @@ __all__ = [
     "Graph",
     "GraphTV",
     "GroupL2",
+    "GroupMCP",
+    "GroupSCAD",
     "Halfspace",
     "Hyperplane",
     "KSupport",

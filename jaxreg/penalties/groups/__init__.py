@@ -1,5 +1,6 @@
 """Penalties on groups of entries."""
 
+from jaxreg.penalties.groups.concave import GroupMCP, GroupSCAD
 from jaxreg.penalties.groups.exclusive import Exclusive
 from jaxreg.penalties.groups.groupl2 import GroupL2
 from jaxreg.penalties.groups.ksupport import KSupport
@@ -7,4 +8,4 @@ from jaxreg.penalties.groups.l2 import L2
 from jaxreg.penalties.groups.linf import LInf
 from jaxreg.penalties.groups.slope import SLOPE
 
-__all__ = ["L2", "SLOPE", "Exclusive", "GroupL2", "KSupport", "LInf"]
+__all__ = ["L2", "SLOPE", "Exclusive", "GroupL2", "GroupMCP", "GroupSCAD", "KSupport", "LInf"]
