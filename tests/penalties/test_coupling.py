@@ -220,6 +220,10 @@ def test_what_is_out_of_range_is_named():
             jr.Graph(wrong).check()
         with pytest.raises(ValueError, match="Laplacian"):
             jr.Graph.of(wrong)
+    with pytest.raises(ValueError, match="make them by Graph"):
+        jr.Graph(2 * RING.laplacian, 0, RING.values, RING.vectors).check()
+    for right in (RING, PATH, jr.Graph(RING.laplacian), jax.tree.map(np.float32, RING)):
+        right.check()
     with pytest.raises(ValueError, match="4 tasks"):
         jr.Graph(np.eye(3)).prox(np.ones((4, 2), "float32"), 1.0)
     with pytest.raises(ValueError, match="join tasks"):

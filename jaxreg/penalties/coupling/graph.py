@@ -23,7 +23,8 @@ class Graph(Leafwise):
     With the Laplacian of a weighted graph it is ½ Σ wₛₜ ‖xₛ - xₜ‖² over its edges. The prox (I + step L)⁻¹X is exact
     for every step, infinity included, by the eigenvectors of L. `Graph.of` and `Graph.edges` compute them once, on the
     host, and keep them as `values` and `vectors`; `Graph(laplacian)`, which may be traced, computes them at every use.
-    Derivatives go to `laplacian` alone. Raises ValueError where L does not fit the axis.
+    Derivatives go to `laplacian` alone; a changed one needs a new `Graph.of`. Raises ValueError where L does not fit
+    the axis.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.Graph.edges([(0, 1)], 3).prox(jnp.array([0.0, 3.0, 5.0]), 1.0).round(3).tolist()
@@ -62,7 +63,7 @@ class Graph(Leafwise):
         return cls.of(incidence.T @ incidence, axis)
 
     def check(self) -> None:
-        """Raise ValueError unless L is square, finite, symmetric and positive semidefinite, to rounding."""
+        """Raise ValueError unless L is square, finite, symmetric and semidefinite to rounding, and the rest its own."""
         if traced(self.laplacian):
             return
         L = np.asarray(self.laplacian, float)
@@ -72,6 +73,12 @@ class Graph(Leafwise):
         noise = _noise(self.laplacian, values)[..., None]
         if np.any(np.abs(L - np.swapaxes(L, -1, -2)) > noise) or np.any(values[..., None] < -noise):
             raise ValueError("Graph: the Laplacian must be symmetric and have no negative eigenvalue.")
+        if self.values is None or traced(self.values, self.vectors):
+            return
+        vectors = np.asarray(self.vectors, float)
+        made = vectors * np.asarray(self.values, float)[..., None, :] @ np.swapaxes(vectors, -1, -2)
+        if np.any(np.abs(made - L) > noise):
+            raise ValueError("Graph: values and vectors are not those of the Laplacian; make them by Graph.of.")
 
     def leaf_terms(self, x: Array) -> Array:
         """½ xᵀLx of each column, the axis kept."""
