@@ -162,6 +162,10 @@ class Leafwise(Penalty):
         """Where x is outside the domain, shaped like `leaf_terms`: infinite whatever the strength."""
         return jnp.zeros((), bool)
 
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """Numbers shaped like `leaf_terms`, each given to the entries of x that its term is made of."""
+        return jnp.broadcast_to(terms, x.shape)
+
     def leaf_dual_terms(self, u: Array) -> Array:
         """The terms whose largest is the dual norm, shaped like `leaf_terms`."""
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")

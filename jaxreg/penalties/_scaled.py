@@ -32,6 +32,13 @@ def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:
     return jnp.where(infinite, limit, jnp.where(infinite, 0.0, s) * jnp.where(infinite, 0.0, amount))
 
 
+def over(terms: Array, strength: Any) -> Array:
+    """Dual terms over their strengths: infinite where the strength is 0 and the term is not."""
+    s = jnp.broadcast_to(jnp.asarray(strength, terms.dtype), terms.shape)
+    free = jnp.where(terms > 0, jnp.inf, 0.0).astype(terms.dtype)
+    return jnp.where(s > 0, terms / jnp.where(s > 0, s, 1.0), free)
+
+
 @pytree
 class Scaled(Leafwise):
     """strength * g: the strength is a leaf, a number or an array that broadcasts over the terms of g.
@@ -92,17 +99,24 @@ class Scaled(Leafwise):
         step = jnp.asarray(step, x.dtype)
         if self.indicator:
             return self.penalty.leaf_prox(x, step)
-        return prox_leaf(self.penalty, x, weigh(self.strength, step, self._terms_shape(x)))
+        return prox_leaf(self.penalty, x, self._weighed(x, step))
 
-    def _terms_shape(self, x: Array) -> tuple[int, ...]:
-        return jax.eval_shape(self.penalty.leaf_terms, x).shape if np.ndim(self.strength) else ()
+    def _weighed(self, x: Array, step: Array) -> Array:
+        """strength * step: a number, or shaped like the terms of g, or like x where either is."""
+        if not np.ndim(self.strength):
+            return weigh(self.strength, step, ())
+        shape = jax.eval_shape(self.penalty.leaf_terms, x).shape
+        s = weigh(self.strength, jnp.ones(shape, x.dtype), shape)
+        whole = x.shape in (shape, step.shape)
+        return weigh(self.leaf_spread(s, x) if whole else s, step, x.shape if whole else shape)
+
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """As g spreads them."""
+        return self.penalty.leaf_spread(terms, x)
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """Dual terms of g over their strengths: infinite where an unpenalised entry is not zero."""
-        terms = self.penalty.leaf_dual_terms(u)
-        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), terms.shape)
-        free = jnp.where(terms > 0, jnp.inf, 0.0).astype(u.dtype)
-        return jnp.where(s > 0, terms / jnp.where(s > 0, s, 1.0), free)
+        return over(self.penalty.leaf_dual_terms(u), self.strength)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """s g*(u / s)."""

@@ -72,6 +72,10 @@ class Shift(Leafwise):
         b = self._centre(x)
         return b + self.penalty.leaf_prox(x - b, step)
 
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """As g spreads them."""
+        return self.penalty.leaf_spread(terms, x)
+
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(u) + <u, centre>."""
         return self.penalty.leaf_conjugate(u) + jnp.sum(u * self._centre(u))

@@ -1,5 +1,6 @@
 """Penalties on groups of entries."""
 
+from jaxreg.penalties.groups.groupl2 import GroupL2
 from jaxreg.penalties.groups.l2 import L2
 
-__all__ = ["L2"]
+__all__ = ["L2", "GroupL2"]
