@@ -8,7 +8,7 @@ from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
-from jaxreg.penalties.groups import L2, GroupL2
+from jaxreg.penalties.groups import L2, GroupL2, LatentGroupL2, TreeL2
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -58,6 +58,7 @@ __all__ = [
     "L1Ball",
     "L2Ball",
     "LInfBall",
+    "LatentGroupL2",
     "Leafwise",
     "LogSum",
     "Lq",
@@ -76,6 +77,7 @@ __all__ = [
     "SpectralNorm",
     "SquaredDistance",
     "ToMean",
+    "TreeL2",
     "TrendFilter",
     "WeightedNuclear",
 ]
