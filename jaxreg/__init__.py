@@ -59,6 +59,7 @@ from jaxreg.penalties import (
     L0Ball,
     L1Ball,
     L2Ball,
+    LatentGroupL2,
     Leafwise,
     LInf,
     LInfBall,
@@ -79,6 +80,7 @@ from jaxreg.penalties import (
     SpectralNorm,
     SquaredDistance,
     ToMean,
+    TreeL2,
     TrendFilter,
     WeightedNuclear,
 )
@@ -152,6 +154,8 @@ __all__ = [
     "GroupSCAD",
     "KSupport",
     "LInf",
+    "LatentGroupL2",
+    "TreeL2",
     # penalties: singular values
     "PSD",
     "Nuclear",

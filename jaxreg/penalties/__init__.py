@@ -8,7 +8,18 @@ from jaxreg.penalties._envelope import Envelope
 from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
-from jaxreg.penalties.groups import L2, SLOPE, Exclusive, GroupL2, GroupMCP, GroupSCAD, KSupport, LInf
+from jaxreg.penalties.groups import (
+    L2,
+    SLOPE,
+    Exclusive,
+    GroupL2,
+    GroupMCP,
+    GroupSCAD,
+    KSupport,
+    LatentGroupL2,
+    LInf,
+    TreeL2,
+)
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -67,6 +78,7 @@ __all__ = [
     "L2Ball",
     "LInf",
     "LInfBall",
+    "LatentGroupL2",
     "Leafwise",
     "LogSum",
     "Lq",
@@ -85,6 +97,7 @@ __all__ = [
     "SpectralNorm",
     "SquaredDistance",
     "ToMean",
+    "TreeL2",
     "TrendFilter",
     "WeightedNuclear",
 ]
