@@ -32,7 +32,7 @@ class Cylinders(NamedTuple):
     def bend(self, y: Array) -> Array:
         """The Hessian of the objective."""
         u, reach = self._inside(y)
-        return matmul(self.share * (jnp.square(u) / reach), self.share.T)
+        return matmul(self.share * (jnp.square(u) / reach)[None], self.share.T)
 
     def cover(self, y: Array) -> Array:
         """Λ."""
