@@ -32,8 +32,16 @@ SETS = (
 )
 METRIC = [s for s in SETS if s.metric]
 LOW = (jnp.bfloat16, jnp.float16)
-ALL = pytest.mark.parametrize("penalty", SETS, ids=lambda s: type(s).__name__)
-IN_METRIC = pytest.mark.parametrize("penalty", METRIC, ids=lambda s: type(s).__name__)
+
+
+def ids(rows) -> list[str]:
+    """The names of the sets that rows begin with, numbered."""
+    sets = [row[0] if isinstance(row, tuple) else row for row in rows]
+    return [f"{type(g).__name__}-{i}" for i, g in enumerate(sets)]
+
+
+ALL = pytest.mark.parametrize("penalty", SETS, ids=ids(SETS))
+IN_METRIC = pytest.mark.parametrize("penalty", METRIC, ids=ids(METRIC))
 
 
 def draws(dtype, count: int = 6, spread: float = 9.0) -> np.ndarray:
@@ -49,6 +57,17 @@ def draws(dtype, count: int = 6, spread: float = 9.0) -> np.ndarray:
 def project(g, xs, step):
     z = jax.vmap(lambda x: g.prox(x, step))(xs)
     return z, jax.vmap(g.value)(z)
+
+
+@jax.jit
+def prox(g, x, step):
+    return g.prox(x, step)
+
+
+@jax.jit
+def pushed(g, x, step):
+    """Derivatives of a sum of the projection in the set, the point and the steps."""
+    return jax.grad(lambda g, x, t: jnp.sum(jnp.cos(jnp.arange(N)) * g.prox(x, t)), (0, 1, 2))(g, x, step)
 
 
 @ALL
@@ -93,7 +112,7 @@ NEAR = (
 )
 
 
-@pytest.mark.parametrize(("penalty", "inside", "outside"), NEAR, ids=lambda v: repr(v)[:12])
+@pytest.mark.parametrize(("penalty", "inside", "outside"), NEAR, ids=ids(NEAR))
 def test_members_and_what_is_not_by_little(penalty: jr.Penalty, inside, outside, dtype: np.dtype):
     assert penalty.value(np.array(inside, dtype)) == 0
     assert np.isposinf(penalty.value(np.array(outside, dtype)))
@@ -113,7 +132,7 @@ PEERS = (
 )
 
 
-@pytest.mark.parametrize(("penalty", "peer"), PEERS, ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(("penalty", "peer"), PEERS, ids=ids(PEERS))
 def test_projections_of_peers(penalty: jr.Penalty, peer, x64):
     for x in draws("float64", spread=2.0):
         np.testing.assert_allclose(penalty.prox(x, 1.0), peer(x), rtol=1e-9, atol=1e-12 * np.abs(x).max())
@@ -162,19 +181,18 @@ def test_identities(x64):
 
 @pytest.mark.parametrize(
     ("ball", "norm"),
-    [(jr.L1Ball(0.8), jr.LInfBall), (jr.L2Ball(0.8), jr.L2), (jr.LInfBall(0.8), jr.L1)],
-    ids=lambda v: repr(v)[:8],
+    [(jr.L1Ball(0.8), None), (jr.L2Ball(0.8), jr.L2), (jr.LInfBall(0.8), jr.L1)],
+    ids=["L1Ball", "L2Ball", "LInfBall"],
 )
 def test_a_ball_is_the_dual_of_a_norm(ball: jr.Penalty, norm, x64):
     """Moreau (1965): the prox of the support function, 0.8 times the dual norm, is what the projection leaves."""
     x = np.random.default_rng(0).normal(size=9)
     rest = x - ball.prox(x)
-    support = ball.conjugate
-    if norm is not jr.LInfBall:
+    if norm is not None:
         np.testing.assert_allclose(rest, (0.8 * norm()).prox(x), atol=1e-12)
-        np.testing.assert_allclose(support(x), (0.8 * norm()).value(x), rtol=1e-12)
+        np.testing.assert_allclose(ball.conjugate(x), (0.8 * norm()).value(x), rtol=1e-12)
     np.testing.assert_allclose(ball.prox_dual(x), rest, atol=1e-12)
-    np.testing.assert_allclose(support(rest), np.dot(rest, ball.prox(x)), rtol=1e-10)
+    np.testing.assert_allclose(ball.conjugate(rest), np.dot(rest, ball.prox(x)), rtol=1e-10)
 
 
 def test_cones_split_a_point_into_orthogonal_parts(x64):
@@ -237,18 +255,18 @@ SMALL = (
 )
 
 
-@pytest.mark.parametrize("penalty", SMALL, ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("penalty", SMALL, ids=ids(SMALL))
 def test_derivatives_in_point_leaves_and_metric(penalty: jr.Penalty, x64):
     """Against finite differences at points without ties, inside and outside."""
     rng = np.random.default_rng(3)
     step = 10 ** rng.uniform(-1, 1, 5) if penalty.metric else 1.0
     for size in (0.1, 3.0):
         x = size * rng.normal(size=5)
-        check_grads(lambda g, x, step: g.prox(x, step), (penalty, x, step), 1, eps=1e-6, rtol=1e-5, atol=1e-5)
+        check_grads(prox, (penalty, x, step), 1, eps=1e-6, rtol=1e-5, atol=1e-5)
 
 
 def test_the_derivative_of_isotonic_regression_averages_over_blocks(x64):
-    x, w = np.array([1.0, 4.0, 2.0, 3.0, 9.0]), np.array([1.0, 1.0, 2.0, 1.0, 5.0])
+    x, w = np.array([1.0, 4.0, 2.0, 2.5, 9.0]), np.array([1.0, 1.0, 2.0, 1.0, 5.0])
     jacobian = jax.jacobian(lambda x: jr.Monotone().prox(x, 1 / w))(x)
     expected = np.eye(5)
     expected[1:4, 1:4] = w[1:4] / 4
@@ -259,8 +277,7 @@ def test_the_derivative_of_isotonic_regression_averages_over_blocks(x64):
 def test_derivatives_are_finite_at_ties_and_on_the_boundary(penalty: jr.Penalty, dtype: np.dtype):
     step = np.full(N, 0.5, dtype)
     for x in (np.zeros(N), np.ones(N), -np.ones(N), np.asarray(penalty.prox(np.ones(N, dtype)))):
-        push = lambda g, x, t: jnp.sum(jnp.cos(jnp.arange(N)) * g.prox(x, t))  # noqa: E731
-        made = jax.grad(push, (0, 1, 2))(jax.tree.map(lambda v: jnp.asarray(v, dtype), penalty), x.astype(dtype), step)
+        made = pushed(jax.tree.map(lambda v: jnp.asarray(v, dtype), penalty), x.astype(dtype), step)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(made))
 
 
@@ -284,7 +301,7 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize(("penalty", "message"), REFUSED, ids=lambda v: type(v).__name__)
+@pytest.mark.parametrize(("penalty", "message"), REFUSED, ids=ids(REFUSED))
 def test_sets_that_are_empty_are_refused(penalty: jr.Penalty, message: str):
     data = (np.ones((3, 3), "float32"), np.ones(3, "float32"))
     with pytest.raises(ValueError, match=message):
