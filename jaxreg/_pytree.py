@@ -74,7 +74,8 @@ def show(value: Any) -> str:
         return f"<traced {value.aval}>"
     if isinstance(value, (jax.Array, np.ndarray, np.generic)):
         array = np.asarray(value)
-        return repr(array.item()) if array.ndim == 0 else repr(array)
+        with np.printoptions(floatmode="unique"):
+            return repr(array.item()) if array.ndim == 0 else repr(array)
     return repr(value)
 
 

@@ -117,7 +117,7 @@ def law_argmin(member: Member, dtype: Any) -> None:
     mine = t * np.asarray(values(g, best), np.float64) + 0.5 * moved
     theirs = t[:, None] * np.asarray(rival_values(g, others), np.float64)
     theirs = theirs + 0.5 * np.sum((flat(others, 2) - x[:, None]) ** 2, -1)
-    slack = 64 * eps(dtype) * (mine + np.sqrt(moved) * norms)
+    slack = 64 * eps(dtype) * (mine + np.sqrt(moved) * (norms + np.linalg.norm(p, axis=-1)))
     assert np.all(np.isfinite(mine)), "the prox leaves the domain"
     assert np.all(mine[:, None] <= theirs + slack[:, None]), "a competitor beats the prox"
 
@@ -417,3 +417,4 @@ LAWS = (
     law_low_precision,
     law_leaves,
 )
+SLOW = (law_certificate,)

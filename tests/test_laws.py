@@ -11,9 +11,14 @@ import laws
 import zoo
 from jaxreg import Leafwise, Penalty
 
+LAWS = [
+    pytest.param(law, id=law.__name__.removeprefix("law_"), marks=[pytest.mark.slow] if law in laws.SLOW else [])
+    for law in laws.LAWS
+]
+
 
 @pytest.mark.parametrize("member", zoo.PENALTIES, ids=zoo.ids(zoo.PENALTIES))
-@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__.removeprefix("law_"))
+@pytest.mark.parametrize("law", LAWS)
 def test_law(law: Callable, member: zoo.Member, dtype: np.dtype):
     law(member, dtype)
 

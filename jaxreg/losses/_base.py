@@ -19,8 +19,9 @@ class Loss:
     with them. Declared traits decide what may be done with a loss: `dual` that the conjugate is known; `proximable`
     that the prox is; `smooth` that there is a gradient everywhere; `separable` that outputs do not interact;
     `rowwise` that examples do not (else the sample weights are a third argument); `labels` that targets are integer
-    class labels; `soft` that targets may be probabilities; `paired` that targets are pairs on a last axis of their
-    own; `quadratic` that it is half the squared error. `expects` says in words which targets it `admits`.
+    class labels; `soft` that targets may be probabilities; `mixable` that averages of targets are targets; `paired`
+    that targets are pairs on a last axis of their own; `quadratic` that it is half the squared error. `expects` says
+    in words which targets it `admits`.
     """
 
     expects: str = "any number"
@@ -32,6 +33,7 @@ class Loss:
     rowwise: bool = True
     labels: bool = False
     soft: bool = False
+    mixable: bool = True
     paired: bool = False
     quadratic: bool = False
 

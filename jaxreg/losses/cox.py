@@ -37,7 +37,7 @@ class Cox(Loss):
 
     ties: Ties = static(default="efron")
     expects = "a time and an event that is 0 or 1"
-    separable = rowwise = False
+    separable = rowwise = mixable = False
     paired = True
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ class Hinge(Loss):
     """
 
     expects = "0 or 1"
-    smooth = False
+    smooth = mixable = False
     dual = proximable = True
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:

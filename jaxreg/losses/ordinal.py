@@ -26,6 +26,7 @@ class Ordinal(Loss):
     """
 
     expects = "an integer label >= 0"
+    mixable = False
     labels = True
     separable = False
 

@@ -28,6 +28,7 @@ class SmoothHinge(Loss):
 
     width: ArrayLike = 1.0
     expects = "0 or 1"
+    mixable = False
     dual = proximable = True
 
     @property

@@ -25,6 +25,7 @@ class SquaredHinge(Loss):
     """
 
     expects = "0 or 1"
+    mixable = False
     curvature = 2.0
     dual = proximable = True
 

@@ -5,10 +5,21 @@ from jaxreg.penalties._composed import Composed
 from jaxreg.penalties._conjugate import Conjugate
 from jaxreg.penalties._distance import Distance, SquaredDistance
 from jaxreg.penalties._envelope import Envelope
-from jaxreg.penalties.coupling import ToMean
+from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
-from jaxreg.penalties.groups import L2, GroupL2
+from jaxreg.penalties.groups import (
+    L2,
+    SLOPE,
+    Exclusive,
+    GroupL2,
+    GroupMCP,
+    GroupSCAD,
+    KSupport,
+    LatentGroupL2,
+    LInf,
+    TreeL2,
+)
 from jaxreg.penalties.sets import (
     Affine,
     Box,
@@ -41,23 +52,33 @@ __all__ = [
     "MCP",
     "PSD",
     "SCAD",
+    "SLOPE",
     "TV1D",
     "TV2D",
     "Affine",
     "AsymmetricL1",
     "Box",
+    "Chain",
+    "Clustered",
     "Composed",
     "Conjugate",
     "Distance",
     "Envelope",
+    "Exclusive",
+    "Graph",
     "GraphTV",
     "GroupL2",
+    "GroupMCP",
+    "GroupSCAD",
     "Halfspace",
     "Hyperplane",
+    "KSupport",
     "L0Ball",
     "L1Ball",
     "L2Ball",
+    "LInf",
     "LInfBall",
+    "LatentGroupL2",
     "Leafwise",
     "LogSum",
     "Lq",
@@ -76,6 +97,7 @@ __all__ = [
     "SpectralNorm",
     "SquaredDistance",
     "ToMean",
+    "TreeL2",
     "TrendFilter",
     "WeightedNuclear",
 ]

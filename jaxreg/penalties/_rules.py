@@ -57,6 +57,10 @@ def _line(p: Part) -> bool:
     return p.elementwise and p.homogeneous and p.convex
 
 
+def _joined(p: Part) -> bool:
+    return p.even and p.convex and not p.elementwise
+
+
 RULES = (
     Rule(
         "one part",
@@ -79,6 +83,12 @@ RULES = (
         "a function even in every entry and least where it is zero, on half-lines: project, then its prox. Where x is "
         "in the half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
         lambda ps: sum(p.even for p in ps) == 1 and all(p.even or (_interval(p) and p.homogeneous) for p in ps),
+    ),
+    Rule(
+        "even after homogeneous",
+        "a convex function even in every entry keeps signs and zeros, so the subgradients of max(ax, -bx) of every "
+        "entry: its prox after theirs (Yu 2013, Theorem 1)",
+        lambda ps: sum(_joined(p) for p in ps) == 1 and all(_joined(p) or _line(p) for p in ps),
     ),
     Rule(
         "radial after homogeneous",

@@ -125,11 +125,12 @@ class Scaled(Leafwise):
         return _rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
-        """s g*(u / s) term by term; an entry of strength 0 must be 0, one of infinite strength costs nothing."""
-        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), u.shape)
+        """s g*(u / s) term by term; what has strength 0 must be 0, what has infinite strength costs nothing."""
+        tops = self.penalty.leaf_dual_terms(u)
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), tops.shape)
         usable = (s > 0) & jnp.isfinite(s)
         scale = jnp.where(usable, s, 1.0)
-        limit = jnp.where((s == 0) & (u != 0), jnp.inf, 0.0).astype(u.dtype)
+        limit = jnp.where((s == 0) & (tops != 0), jnp.inf, 0.0).astype(u.dtype)
         return jnp.where(usable, scale * self.penalty.leaf_conjugate_terms(u / scale), limit)
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:

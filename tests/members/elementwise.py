@@ -23,7 +23,7 @@ def mcp(z, strength, gamma):
     return np.where(a <= strength * gamma, strength * a - a**2 / (2 * gamma), 0.5 * strength * (strength * gamma))
 
 
-def _scad(z, strength, gamma):
+def scad(z, strength, gamma):
     a = np.abs(z)
     middle = (2 * gamma * strength * a - a**2 - strength**2) / (2 * (gamma - 1))
     far = 0.5 * strength**2 * (gamma + 1)
@@ -77,12 +77,12 @@ MEMBERS = (
         MATRIX,
         slow=_searched(lambda z: PER_TASK * mcp(z, PER_FEATURE, np.where(np.isinf(_GAMMAS), 1e12, _GAMMAS))),
     ),
-    Member("scad", jr.SCAD(0.5, 3.7), VECTOR, slow=_searched(lambda z: _scad(z, 0.5, 3.7))),
+    Member("scad", jr.SCAD(0.5, 3.7), VECTOR, slow=_searched(lambda z: scad(z, 0.5, 3.7))),
     Member(
         "scad-arrays",
         2.0 * jr.SCAD(PER_TASK, 2.5),
         MATRIX,
-        slow=_searched(lambda z: 2 * _scad(z, PER_TASK, 2.5)),
+        slow=_searched(lambda z: 2 * scad(z, PER_TASK, 2.5)),
     ),
     Member("log-sum", jr.LogSum(0.3), VECTOR, slow=_searched(lambda z: np.log1p(np.abs(z) / 0.3))),
     Member(

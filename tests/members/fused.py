@@ -59,9 +59,9 @@ MEMBERS: tuple[Member, ...] = (
         lambda z: (0.7 * cp.sum(cp.abs(cp.diff(z, 2, axis=0))), []),
     ),
     Member("trend-constant", jr.TrendFilter(0), VECTOR, lambda z: (_tv(z), [])),
-    Member("graph", jr.GraphTV(CYCLE, CYCLE_WEIGHTS), VECTOR, lambda z: (_graph(z, CYCLE, CYCLE_WEIGHTS), [])),
+    Member("graph-tv", jr.GraphTV(CYCLE, CYCLE_WEIGHTS), VECTOR, lambda z: (_graph(z, CYCLE, CYCLE_WEIGHTS), [])),
     Member(
-        "graph-tasks",
+        "graph-tv-tasks",
         0.6 * jr.GraphTV(TASKS),
         MATRIX,
         lambda z: (0.6 * sum(_graph(z[i], TASKS, np.ones(4)) for i in range(3)), []),

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
 from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._isotonic import isotonic
 from jaxreg.penalties.sets._groups import ratios
-from jaxreg.penalties.sets._isotonic import isotonic
 from jaxreg.penalties.sets._rounding import judged
 from jaxreg.penalties.sets._rows import from_rows, to_rows
 

@@ -12,11 +12,6 @@ import jax.numpy as jnp
 from jaxreg._typing import Array
 
 
-def widen(x: Array) -> Array:
-    """At least float32, the narrowest dtype that has decompositions."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def flip(x: Array) -> Array:
     """The last two axes swapped."""
     return jnp.swapaxes(x, -1, -2)
@@ -26,7 +21,7 @@ def batched(one: Callable[..., Array], x: Array, args: tuple[Any, ...]) -> Array
     """one(matrix, (arguments...)) over the leading axes of x; each argument (..., j) broadcasts over them."""
     lead = x.shape[:-2]
     count = math.prod(lead)
-    rows = tuple(jnp.broadcast_to(a, (*lead, a.shape[-1])).reshape(count, -1).astype(x.dtype) for a in args)
+    rows = tuple(jnp.broadcast_to(a, (*lead, a.shape[-1])).reshape(count, a.shape[-1]).astype(x.dtype) for a in args)
     out = jax.vmap(one)(x.reshape(count, *x.shape[-2:]), rows)
     return out.reshape(*lead, *out.shape[1:])
 
@@ -39,7 +34,7 @@ def per_matrix(terms: Any, x: Array) -> Array:
 
 def rounding(x: Array) -> Array:
     """The relative size below which a value of such a matrix counts as zero, as an argument (1,) of a map."""
-    return jnp.full((1,), 4 * max(x.shape[-2:]) * jnp.finfo(x.dtype).eps, x.dtype)
+    return jnp.full((1,), 4 * math.sqrt(max(x.shape[-2:])) * jnp.finfo(x.dtype).eps, x.dtype)
 
 
 def differences(s: Array, y: Array, slopes: Array) -> Array:

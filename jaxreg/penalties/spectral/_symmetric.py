@@ -9,9 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxreg._linalg import matmul
+from jaxreg._linalg import matmul, widen
 from jaxreg._typing import Array
-from jaxreg.penalties.spectral._divided import batched, differences, flip, widen, with_diagonal
+from jaxreg.penalties.spectral._divided import batched, differences, flip, with_diagonal
 
 
 def symmetric_part(x: Array) -> Array:

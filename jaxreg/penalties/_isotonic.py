@@ -38,7 +38,7 @@ def isotonic(y: Array, weights: Array) -> Array:
 
 @isotonic.defjvp
 def _isotonic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Weighted means over the pooled blocks."""
+    """Weighted means over the pooled blocks; equal neighbours that were in order are no block."""
     (y, w), (dy, dw) = primals, tangents
     z = isotonic(y, w)
     first = jnp.concatenate([jnp.ones_like(z[..., :1], bool), z[..., 1:] != z[..., :-1]], -1)
@@ -47,7 +47,8 @@ def _isotonic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -
     def sums(x: Array) -> Array:
         return jax.ops.segment_sum(x.reshape(-1), block, block.size, indices_are_sorted=True)[block].reshape(x.shape)
 
-    return z, sums(w * dy + (y - z) * dw) / sums(w)
+    pooled = sums(jnp.abs(y - z)) > 0
+    return z, jnp.where(pooled, sums(w * dy + (y - z) * dw) / sums(w), dy)
 
 
 def _meeting(left: Array, right: Array, wl: Array, wr: Array) -> Array:
