@@ -30,7 +30,7 @@ def judged(inside: Array, x: Array, axis: int | tuple[int, ...] | None) -> Array
     if not x.size:
         return jnp.zeros(inside.shape, dtype)
     spoiled = jnp.any(jnp.isnan(x), axis=axis, keepdims=True)
-    return jnp.where(inside, 0.0, jnp.where(spoiled, jnp.nan, jnp.inf)).astype(dtype)
+    return jnp.where(spoiled, jnp.nan, jnp.where(inside, 0.0, jnp.inf)).astype(dtype)
 
 
 def settle(x: Array, projected: Array, inside: Array) -> Array:

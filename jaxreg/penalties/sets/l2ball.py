@@ -68,7 +68,7 @@ def _shortened(unit: Array, share: Array, step: Array, axis: Axis) -> Array:
 
     1/‖u/(1 + μ step)‖ is increasing and concave in μ, so that Newton's steps from the left rise to the root.
     """
-    gone = share == 0
+    gone = (share == 0) | (length(jax.lax.stop_gradient(unit), axis) == 0)
 
     def newton(mu: Array, unit: Array, share: Array, step: Array) -> Array:
         v = unit / (1 + mu * step)

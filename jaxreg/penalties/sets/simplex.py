@@ -66,11 +66,9 @@ class Simplex(Leafwise):
 def onto_simplex(x: Array, radius: Array, step: Array, axis: Axis) -> Array:
     """argmin Σ (z - x)²/(2 step) over z >= 0 with Σz = radius, for every group: z = max(x - step θ, 0).
 
-    Entries are taken relative to the largest x/step, so that no digits of large ones are lost; a last factor makes the
-    sum right to rounding.
+    The root is found twice, the second time for what the first leaves of x, so that a radius far below x loses no
+    digits; a last factor makes the sum right to rounding.
     """
-    top = jnp.max(jax.lax.stop_gradient(x / step), axis=axis, keepdims=True)
-    y = x - step * top
 
     def newton(theta: Array, y: Array, step: Array, radius: Array) -> Array:
         on = y > step * theta
@@ -78,9 +76,13 @@ def onto_simplex(x: Array, radius: Array, step: Array, axis: Axis) -> Array:
         excess = total(jnp.where(on, y, 0.0), axis) - radius
         return jnp.where(mass > 0, excess / jnp.where(mass > 0, mass, 1.0), theta)
 
-    fixed = jax.lax.stop_gradient((y, step, radius))
-    start = (total(fixed[0], axis) - fixed[2]) / total(fixed[1], axis)
-    theta = newton(rise(lambda theta: newton(theta, *fixed), start), y, step, radius)
+    def root(y: Array, step: Array, radius: Array) -> Array:
+        start = (total(y, axis) - radius) / total(step, axis)
+        return rise(lambda theta: newton(theta, y, step, radius), start)
+
+    fixed = jax.lax.stop_gradient((x, step, radius))
+    y = x - step * root(*fixed)
+    theta = newton(root(jax.lax.stop_gradient(y), *fixed[1:]), y, step, radius)
     above = y - step * theta
     z = jnp.where(above > 0, above, nothing(above))
     sums = jax.lax.stop_gradient(total(z, axis))
