@@ -76,7 +76,7 @@ class Smooth:
 
         start = _unit(params)
         size = jax.lax.fori_loop(0, _POWER_STEPS, step, (start, jnp.ones((), _tree.dtype(params))))[1]
-        return bound * size
+        return jnp.asarray(bound, size.dtype) * size
 
 
 def bind(risk: Risk | MultitaskRisk, data: Data, weights: Array) -> Smooth:
