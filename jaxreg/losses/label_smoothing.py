@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxreg._pytree import pytree
+from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.losses._base import Loss, inherited
 from jaxreg.losses._check import ranged
@@ -24,7 +24,7 @@ class LabelSmoothing(Loss):
     )
 
     def __repr__(self) -> str:
-        return f"label_smoothing({self.loss!r}, {self.amount!r})"
+        return f"label_smoothing({self.loss!r}, {show(self.amount)})"
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """The loss of the smoothed target."""

@@ -79,7 +79,8 @@ class Smooth:
         """An estimate from below of the Lipschitz constant of ∇f, by power iteration; None if the loss has no bound."""
         if not self.is_bounded:
             return None
-        return self.risk.loss.curvature * largest(self.normal(params), params)
+        size = largest(self.normal(params), params)
+        return jnp.asarray(self.risk.loss.curvature, size.dtype) * size
 
     def normal(self, params: PyTree) -> Callable[[PyTree], PyTree]:
         """The map v -> Aᵀ rows A v of a linear model."""

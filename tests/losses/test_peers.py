@@ -227,6 +227,14 @@ def test_soft_labels_are_weighted_hard_ones(x64):
     np.testing.assert_allclose(soft.params, whole.params, atol=1e-5)
 
 
+def test_parameters_of_any_dtype_serve_short_data(x64):
+    """float64 leaves and float32 data: the data's dtype is computed in."""
+    X32, y32, one = X.astype("f4"), CLASSES.astype("f4"), np.float64(0.5)
+    for loss in (jr.SmoothHinge(one), jr.NegativeBinomial(one), jr.Huber(one), jr.label_smoothing(jr.Logistic(), one)):
+        sol = jr.minimize(jr.risk(jr.linear, loss), 0.1 * jr.Ridge(), np.zeros(3, "f4"), (X32, y32), tol=1e-3)
+        assert sol.status == 0 and sol.params.dtype == sol.value.dtype == np.float32
+
+
 def test_a_label_beyond_the_scores_is_nan():
     assert np.isnan(jr.Softmax()(np.zeros((2, 3), "f4"), np.array([0, 3]))).tolist() == [False, True]
     assert np.isnan(jr.Ordinal()(np.array([[1, 0]] * 2, "f4"), np.array([2, 3]))).tolist() == [False, True]
