@@ -43,7 +43,7 @@ def factorise(H: Callable[[PyTree], PyTree], M: Callable[[PyTree], PyTree], like
     values, vectors = jnp.linalg.eigh(h + scale * m)
     cut = flat.size * jnp.finfo(flat.dtype).eps * values[-1]
     half = jnp.where(values > cut, 1 / jnp.sqrt(jnp.where(values > cut, values, 1.0)), 0.0)
-    whitened = vectors * half
+    whitened = vectors * half[None, :]
     share, turned = jnp.linalg.eigh(matmul(whitened.T, matmul(scale * m, whitened)))
     return Factors(matmul(whitened, turned), jnp.clip(share, 0.0, 1.0), scale)
 
