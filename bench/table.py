@@ -74,24 +74,29 @@ def _seconds(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def markdown(results: Sequence[Result]) -> str:
+def kept(result: Result) -> dict[str, object]:
+    """What is written of a result."""
+    return asdict(result) | {"compile": result.compile}
+
+
+def markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """The table as Markdown, for a README."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *map(cells, results)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    rows = [columns, ("---",) * len(columns), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def show(results: Sequence[Result], title: str) -> None:
+def show(columns: Sequence[str], lines: Sequence[Sequence[str]], title: str) -> None:
     """Print the machine and the table, with rich where it is installed."""
     print(", ".join(f"{name} {value}" for name, value in machine().items()))
     if importlib.util.find_spec("rich") is None:
-        print(f"{title}\n{markdown(results)}")
+        print(f"{title}\n{markdown(columns, lines)}")
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*COLUMNS, title=title)
-    for result in results:
-        table.add_row(*cells(result))
+    table = Table(*columns, title=title)
+    for line in lines:
+        table.add_row(*line)
     console = Console()
     Console(width=max(console.width, 140) if not console.is_terminal else None).print(table)
 
@@ -101,12 +106,9 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def save(results: Sequence[Result], path: Path) -> None:
+def save(results: Sequence[dict[str, object]], path: Path) -> None:
     """Write the machine and the results as JSON, whole or not at all."""
-    rows = [
-        {name: _plain(value) for name, value in (asdict(result) | {"compile": result.compile}).items()}
-        for result in results
-    ]
+    rows = [{name: _plain(value) for name, value in result.items()} for result in results]
     text = json.dumps({"machine": machine(), "results": rows}, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:

@@ -28,7 +28,8 @@ def static(*, default: Any = dataclasses.MISSING) -> Any:
 def pytree(cls: type[T]) -> type[T]:
     """Make a class a frozen dataclass whose fields are pytree leaves, except those declared `static`.
 
-    Two instances are never compared by value: leaves may be tracers. `repr` is the expression that rebuilds it.
+    Two instances are never compared by value: leaves may be tracers. `repr` is the expression that rebuilds it, static
+    fields at their default left out.
 
     >>> import jax, jaxreg as jr
     >>> @jr.pytree
@@ -73,10 +74,16 @@ def show(value: Any) -> str:
         return f"<traced {value.aval}>"
     if isinstance(value, (jax.Array, np.ndarray, np.generic)):
         array = np.asarray(value)
-        return repr(array.item()) if array.ndim == 0 else repr(array)
+        with np.printoptions(floatmode="unique"):
+            return repr(array.item()) if array.ndim == 0 else repr(array)
     return repr(value)
 
 
 def _repr(self: Any) -> str:
-    parts = (f"{f.name}={show(getattr(self, f.name))}" for f in dataclasses.fields(self) if f.repr)
+    parts = (f"{f.name}={show(getattr(self, f.name))}" for f in dataclasses.fields(self) if _is_shown(self, f))
     return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def _is_shown(self: Any, field: dataclasses.Field[Any]) -> bool:
+    at_default = field.metadata.get("static", False) and getattr(self, field.name) == field.default
+    return field.repr and not at_default

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Any
 
@@ -15,6 +17,20 @@ def names(tree: PyTree) -> tuple[str, ...]:
     """Name every leaf by its path, as in `trunk/dense/kernel`; a bare array is named by the empty string."""
     paths = jax.tree_util.tree_flatten_with_path(tree)[0]
     return tuple(jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in paths)
+
+
+def matching(leaves: Sequence[str], glob: str, where: str) -> list[str]:
+    """The names that match a glob, or have a parent that does. Raises ValueError, listing the leaves, if none does."""
+    hits = [name for name in leaves if _matches(name, glob)]
+    if not hits:
+        listed = ", ".join(repr(name) for name in leaves) or "none"
+        raise ValueError(f"{where} matches no leaf of the parameters; the leaves are: {listed}.")
+    return hits
+
+
+def _matches(name: str, glob: str) -> bool:
+    pieces = name.split("/")
+    return any(fnmatchcase("/".join(pieces[: i + 1]), glob) for i in range(len(pieces)))
 
 
 def dtype(tree: PyTree) -> Any:

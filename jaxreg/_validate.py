@@ -78,9 +78,10 @@ def problem(where: str, data: Data, weights: Any, *, tasks: bool, labels: bool) 
     y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))
-    if labels and jnp.issubdtype(y.dtype, jnp.floating):
+    floating = jnp.issubdtype(y.dtype, jnp.floating)
+    if labels and floating and y.ndim == len(lead):
         raise TypeError(f"{where}: y has dtype {y.dtype}, expected integer class labels; use y.astype(int).")
-    y = y if labels else y.astype(dtype)
+    y = y.astype(dtype) if floating or not labels else y
     w = jnp.ones(lead, dtype) if weights is None else array(where, "weights", weights).astype(dtype)
     if w.shape != lead:
         raise ValueError(f"{where}: weights have shape {w.shape}, expected {lead}, one per row of X.")
@@ -130,6 +131,19 @@ def _check_finite(where: str, name: str, value: np.ndarray, w: np.ndarray, tasks
         raise ValueError(
             f"{where}: {name} has NaN or infinite entries in {int(bad.sum())} row(s) that count, first in {place}. "
             "Drop or fill them, or give these rows weight 0."
+        )
+
+
+def targets(where: str, y: Array, w: Array, loss: Any) -> None:
+    """Raise ValueError for concrete targets, in rows that count, that the loss is not made for."""
+    if traced(y, w, loss):
+        return
+    bad = ~np.asarray(loss.admits(np.asarray(y))).reshape(*w.shape, -1).all(-1) & (np.asarray(w) > 0)
+    if bad.any():
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{where}: y has targets that {loss!r} is not made for in {int(bad.sum())} row(s) that count, first "
+            f"{np.asarray(y)[first]} in row {first[-1]}; expected {loss.expects}."
         )
 
 

@@ -50,6 +50,22 @@ def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = N
     return {"coef": coef, "intercept": jnp.zeros((*lead, *k), dtype)} if intercept else coef
 
 
+def ordinal(params: PyTree, X: ArrayLike) -> Array:
+    """Cumulative scores of ordered classes for `Ordinal`: η + c_j with η = X w and c falling in j (McCullagh 1980).
+
+    `params` is {"coef": w (p,), "intercept": b (k-1,)} with c_0 = b_0 and c_j = c_(j-1) - log(1 + e^(b_j)), so that
+    any b gives ordered classes; X has shape (n, p). Returns log-odds (n, k-1) that the label exceeds 0, ..., k-2.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.ordinal({"coef": jnp.ones(2), "intercept": jnp.zeros(3)}, jnp.eye(2)).round(2)[0].tolist()
+    [1.0, 0.31..., -0.38...]
+    """
+    scores = linear(params["coef"], X)
+    b = jnp.asarray(params["intercept"], scores.dtype)
+    c = b[:1] - jnp.concatenate([jnp.zeros_like(b[:1]), jnp.cumsum(jax.nn.softplus(b[1:]))])
+    return scores[:, None] + c[None]
+
+
 @pytree
 class Risk:
     """The weighted mean loss of predictions: (params, data, weights=None) -> Σ wᵢ ℓ(predict(params, xᵢ), yᵢ) / Σ wᵢ."""
@@ -59,15 +75,17 @@ class Risk:
 
     def __call__(self, params: PyTree, data: Data, weights: ArrayLike | None = None) -> Array:
         """The risk, a number."""
-        return weighted(self.row_weights(data, weights), self.losses(self.predictions(params, data), data))
+        rows = self.row_weights(data, weights)
+        return weighted(rows, self.losses(self.predictions(params, data), data, rows))
 
     def predictions(self, params: PyTree, data: Data) -> Array:
         """Predictions, the sample axis first."""
         return self.predict(params, data[0])
 
-    def losses(self, predictions: Array, data: Data) -> Array:
-        """One loss per example, shape (n,)."""
-        values = jnp.asarray(self.loss(predictions, data[1]))
+    def losses(self, predictions: Array, data: Data, rows: Array | None = None) -> Array:
+        """One loss per example, shape (n,); `rows` are weights for a loss in which examples interact."""
+        given = (predictions, data[1]) if self.loss.rowwise else (predictions, data[1], rows)
+        values = jnp.asarray(self.loss(*given))
         if values.shape != jnp.shape(data[1])[:1]:
             raise ValueError(
                 f"the loss returned shape {values.shape} for targets of shape {jnp.shape(data[1])} and predictions of "
@@ -101,7 +119,8 @@ class MultitaskRisk:
 
     def __call__(self, params: PyTree, data: Data, weights: ArrayLike | None = None) -> Array:
         """The risk, a number."""
-        return weighted(self.row_weights(data, weights), self.losses(self.predictions(params, data), data))
+        rows = self.row_weights(data, weights)
+        return weighted(rows, self.losses(self.predictions(params, data), data, rows))
 
     @property
     def loss(self) -> Loss:
@@ -118,9 +137,9 @@ class MultitaskRisk:
         axes = thaw_axes(self.axes)
         return jax.vmap(self.risk.predictions, in_axes=(axes, 0))(params, data)
 
-    def losses(self, predictions: Array, data: Data) -> Array:
+    def losses(self, predictions: Array, data: Data, rows: Array | None = None) -> Array:
         """One loss per task and example, shape (tasks, m)."""
-        return jax.vmap(self.risk.losses)(predictions, data)
+        return jax.vmap(self.risk.losses)(predictions, data, rows)
 
     def conjugates(self, duals: Array, data: Data) -> Array:
         """The loss's conjugate per task and example, shape (tasks, m)."""

@@ -123,6 +123,22 @@ class UnguardedNorm(jr.Leafwise):
 
 
 @jr.pytree
+class LocalMCP(jr.Leafwise):
+    """Firm thresholding for every step: from step = gamma on a stationary point, not the minimiser."""
+
+    convex = False
+    elementwise = metric = True
+
+    def leaf_terms(self, x):
+        near = jnp.minimum(jnp.abs(x), 3.0)
+        return near - near**2 / 6
+
+    def leaf_prox(self, x, step):
+        shrunk = jnp.sign(x) * jnp.maximum(jnp.abs(x) - step, 0.0)
+        return jnp.where(jnp.abs(x) > 3.0, x, jnp.where(step < 3, shrunk / (1 - jnp.minimum(step / 3, 0.999)), 0.0 * x))
+
+
+@jr.pytree
 class Downcast(_L1):
     def prox(self, params, step=1.0):
         return super().prox(params, step).astype(jnp.float16)
@@ -192,6 +208,7 @@ CAUGHT = (
     (WrongConjugate(), VECTOR, laws.law_dual),
     (WideConjugate(), VECTOR, laws.law_dual),
     (WrongScaling(), VECTOR, laws.law_argmin),
+    (LocalMCP(), VECTOR, laws.law_argmin),
     (UnguardedNorm(), MATRIX, laws.law_gradients),
     (Downcast(), VECTOR, laws.law_transforms),
     (Leaky(), VECTOR, laws.law_trees),

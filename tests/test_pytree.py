@@ -70,4 +70,9 @@ def test_values_are_frozen_and_shown():
     assert eval(repr(Left(np.ones(2))), {"Left": Left, "array": np.array}).x.tolist() == [1, 1]
     shown = []
     jax.eval_shape(lambda x: shown.append(repr(Left(x))), 1.0)
-    assert shown == ["Left(x=<traced ~float32[]>, name='a')"]
+    assert shown == ["Left(x=<traced ~float32[]>)"]
+
+
+def test_static_fields_at_their_default_are_not_shown():
+    assert repr(Left(2.0)) == "Left(x=2.0)" and repr(jr.L1()) == "L1()" and repr(jr.L2()) == "L2()"
+    assert repr(jr.L1(positive=True)) == "L1(positive=True)" and repr(jr.L2(axis=0)) == "L2(axis=0)"

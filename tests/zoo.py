@@ -16,11 +16,12 @@ ROWS = 10
 
 
 class LossMember(NamedTuple):
-    """A loss, a draw of targets (n, k) (labels (n,) for `Softmax`), and whether outputs are classes."""
+    """A loss, a draw of targets (n, k) (labels (n,), or pairs), and how (n, k) numbers become scores it can take."""
 
     name: str
     loss: Any
     targets: Callable[[np.random.Generator, int, int], np.ndarray]
+    scores: Callable[[np.ndarray], np.ndarray] = lambda z: z
 
 
 def _pseudo_huber(prediction: Any, target: Any) -> Any:
@@ -31,19 +32,75 @@ def _normal(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
     return rng.normal(size=(n, k))
 
 
+def _binary(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return rng.integers(0, 2, (n, k)).astype(float)
+
+
+def _labels(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return rng.integers(0, k, n)
+
+
+def _counts(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return rng.poisson(2.0, (n, k)).astype(float)
+
+
+def _positive(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return rng.gamma(2.0, size=(n, k))
+
+
+def _zero_or_positive(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return rng.gamma(2.0, size=(n, k)) * rng.integers(0, 2, (n, k))
+
+
+def _survival(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    """Times with ties, most of them events."""
+    return np.stack([rng.integers(1, n, n), rng.random(n) < 0.7], -1).astype(float)
+
+
+def _with_offset(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+    return np.stack([_counts(rng, n, k), rng.normal(size=(n, k))], -1)
+
+
+def _falling(z: np.ndarray) -> np.ndarray:
+    """Scores that fall along a row, as `ordinal` makes them."""
+    return (-np.sort(-z, -1) - 0.5 * np.arange(z.shape[-1])).astype(z.dtype)
+
+
+def _one(z: np.ndarray) -> np.ndarray:
+    return z[:, 0]
+
+
 LOSSES = (
     LossMember("squared", jr.Squared(), _normal),
     LossMember("huber", jr.Huber(), _normal),
     LossMember("huber-half", jr.Huber(delta=0.5), _normal),
-    LossMember("logistic", jr.Logistic(), lambda rng, n, k: rng.integers(0, 2, (n, k)).astype(float)),
-    LossMember("softmax", jr.Softmax(), lambda rng, n, k: rng.integers(0, k, n)),
-    LossMember("poisson", jr.Poisson(), lambda rng, n, k: rng.poisson(2.0, (n, k)).astype(float)),
+    LossMember("logistic", jr.Logistic(), _binary),
+    LossMember("softmax", jr.Softmax(), _labels),
+    LossMember("poisson", jr.Poisson(), _counts),
+    LossMember("absolute", jr.Absolute(), _normal),
+    LossMember("quantile", jr.Quantile(0.3), _normal),
+    LossMember("epsilon-insensitive", jr.EpsilonInsensitive(0.1), _normal),
+    LossMember("hinge", jr.Hinge(), _binary),
+    LossMember("squared-hinge", jr.SquaredHinge(), _binary),
+    LossMember("smooth-hinge", jr.SmoothHinge(0.5), _binary),
+    LossMember("gamma", jr.Gamma(), _positive),
+    LossMember("tweedie", jr.Tweedie(1.5), _zero_or_positive),
+    LossMember("tweedie-poisson", jr.Tweedie(1.0), _counts),
+    LossMember("tweedie-gamma", jr.Tweedie(2.0), _positive),
+    LossMember("negative-binomial", jr.NegativeBinomial(0.5), _counts),
+    LossMember("ordinal", jr.Ordinal(), lambda rng, n, k: rng.integers(0, k + 1, n), _falling),
+    LossMember("cox-efron", jr.Cox(), _survival, _one),
+    LossMember("cox-breslow", jr.Cox("breslow"), _survival, _one),
+    LossMember("offset", jr.offset(jr.Poisson()), _with_offset),
+    LossMember("label-smoothing", jr.label_smoothing(jr.Softmax(), 0.2), _labels),
+    LossMember("label-smoothing-binary", jr.label_smoothing(jr.Logistic(), 0.2), _binary),
     LossMember("plain", jr.risk(jr.linear, _pseudo_huber).loss, _normal),
 )
 
 SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "FISTA": lambda penalty, rate: jr.FISTA(),
     "Newton": lambda penalty, rate: jr.Newton(),
+    "DampedNewton": lambda penalty, rate: jr.DampedNewton(),
     "ISTA": lambda penalty, rate: jr.ISTA(),
     "PANOC": lambda penalty, rate: jr.PANOC(),
     "DavisYin": lambda penalty, rate: jr.DavisYin(),
@@ -53,7 +110,10 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "ProxSVRG": lambda penalty, rate: jr.ProxSVRG(jax.random.key(0)),
     "Optax": lambda penalty, rate: jr.Optax(optax.chain(optax.sgd(rate), jr.proximal(penalty, rate))),
 }
-"""Each takes the penalty and a step known to be safe; Newton and DouglasRachford serve squared loss only."""
+"""Each takes the penalty and a step known to be safe.
+
+Newton and DouglasRachford serve squared loss only, DampedNewton smooth penalties.
+"""
 
 
 def ids(members: Any) -> list[str]:
@@ -92,14 +152,15 @@ def _dirty(params: Any, X: Any) -> Any:
 
 
 def problem(member: Member, loss: Any, dtype: Any) -> Problem:
-    """A noisy linear problem: one task for vectors, three tasks for matrices."""
+    """A noisy linear problem: one task for vectors, one per row for matrices."""
     rng = np.random.default_rng(0)
     init = fill(member, dtype, 0.0)
     if member.form in (VECTOR, LINEAR_TREE):
         X = rng.normal(size=(ROWS, 6))
         y = X @ np.array([2.0, -1.0, 0.0, 0.0, 1.5, 0.3]) + 0.3 * rng.normal(size=ROWS)
         return Problem(jr.risk(jr.linear, loss), (X.astype(dtype), y.astype(dtype)), init)
-    X = rng.normal(size=(3, ROWS, 4))
-    y = X @ np.array([2.0, -1.0, 0.0, 0.5]) + 0.3 * rng.normal(size=(3, ROWS))
+    tasks = 3 if isinstance(member.form, dict) else member.form[0]
+    X = rng.normal(size=(tasks, ROWS, 4))
+    y = X @ np.array([2.0, -1.0, 0.0, 0.5]) + 0.3 * rng.normal(size=(tasks, ROWS))
     joint = jr.multitask(jr.risk(_dirty if member.form == DIRTY_TREE else jr.linear, loss), axes=0)
     return Problem(joint, (X.astype(dtype), y.astype(dtype)), init)

@@ -30,7 +30,7 @@ def strength_max(
 ) -> Array:
     """The smallest c for which c * penalty excludes everything it penalises, in the data's dtype.
 
-    c = g°(∇risk) at the fit of what is left unpenalised (intercept, entries of strength 0), with g° the dual norm.
+    c = g°(-∇risk) at the fit of what is left unpenalised (intercept, entries of strength 0), with g° the dual norm.
     `init` gives the form of the parameters; by default a linear model without intercept.
 
     Raises TypeError for a penalty that is no gauge: ridge, for one, excludes nothing at any finite strength.
@@ -52,10 +52,10 @@ def strength_max(
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:
-    """Whether every penalised leaf has a dual norm."""
+    """Whether every penalised leaf has a dual norm, if only across what it leaves unpenalised."""
     parts = penalty.parts(_tree.names(init)) if isinstance(penalty, Leafwise) else ()
     acting = [p for p in parts if p is not None]
-    return bool(acting) and all(p.gauge for p in acting)
+    return bool(acting) and all(p.gauge or p.seminorm for p in acting)
 
 
 @jax.jit
@@ -64,13 +64,12 @@ def _top(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:
 
 
 def top_strength(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:
-    """The dual norm of the gradient at the null model, fitted with infinite strength."""
+    """The dual norm of the negative gradient at the null model, fitted with infinite strength."""
     dtype = _tree.dtype(init)
     excluding = jnp.asarray(jnp.inf, dtype) * penalty
     null = solve(f, excluding, solver, _tree.zeros_like(init), jnp.asarray(1e-10, dtype), 2000).params
-    grad = jax.grad(f)(null)
-    free = excluding.prox(grad, 1.0)
-    return penalty.dual(_tree.sub(grad, free))
+    pull = jax.tree.map(jnp.negative, jax.grad(f)(null))
+    return penalty.dual(_tree.sub(pull, excluding.prox(pull, 1.0)))
 
 
 def check_strengths(where: str, strengths: Any, dtype: Any) -> Array:

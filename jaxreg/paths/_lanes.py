@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxreg import _tree
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, moments
+from jaxreg.paths._blocks import Lanes
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._loop import Solution, Solver, run
@@ -19,14 +20,7 @@ from jaxreg.solvers._reduce import coefficient_part, from_moments, is_tall, rest
 from jaxreg.solvers.minimize import solve
 
 
-class Lanes(NamedTuple):
-    """Fits with leading axes (lane, strength); the last lane is the whole sample. Scores of the others, (K, L)."""
-
-    fits: Solution
-    scores: Array | None
-
-
-def route(f: Smooth, g: Penalty, init: PyTree) -> str:
+def way_of(f: Smooth, g: Penalty, init: PyTree) -> str:
     """`moments` for tall least squares, `rows` for wide least squares, `generic` for everything else."""
     if not f.is_squared or coefficient_part(f, g, init) is None:
         return "generic"

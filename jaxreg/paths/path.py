@@ -10,8 +10,9 @@ import jax.numpy as jnp
 from jaxreg import _tree, _validate
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
+from jaxreg.paths._blocks import top_of
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
-from jaxreg.paths._lanes import fit_lanes, route
+from jaxreg.paths._routes import Way, choose_way, fit_all
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._loop import Solver
@@ -24,7 +25,8 @@ class Path:
     """Fits over strengths, leading axis L, strengths descending.
 
     `value` is the whole objective, `gap` its relative gap, `status` a `Status` number per strength; `route` says how
-    they were computed: from `moments` (tall least squares), on the `rows` (wide least squares), or `generic`.
+    they were computed: from `moments` (tall least squares), on the `rows` (wide least squares), by a `working set` of
+    features (very wide least squares with an elementwise penalty), or `generic`.
     """
 
     strengths: Array
@@ -54,13 +56,15 @@ def path(
     tol: ArrayLike = 1e-6,
     max_steps: int = 10_000,
     on_fail: OnFail = "warn",
+    route: str | None = None,
 ) -> Path:
     """Minimise risk + s * penalty for every strength s, from strong to weak, each started from the one before.
 
     `strengths` are used as given, sorted in descending order; by default `num` of them, evenly on a log scale from
     `strength_max` down to `ratio` times it (1e-2; for penalties that exclude nothing, such as Ridge, 1e-6 below ten
     times the risk's curvature). `init` gives the form of the parameters, by default a linear model without intercept;
-    `linear_params(data)` adds one. `tol` is the relative gap asked of every strength.
+    `linear_params(data)` adds one. `tol` is the relative gap asked of every strength. `route` forces one of the routes
+    of `Path`; None takes the fastest.
 
     Raises TypeError or ValueError for arguments that cannot be used, naming them.
 
@@ -73,14 +77,14 @@ def path(
     where = "path"
     data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
     f = bind(risk, data, w)
+    way = choose_way(where, route, f, penalty, init, solver)
     chosen = choose(f, penalty, init, solver)
-    grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio)
+    grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio, way, w)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
-    way = route(f, penalty, init)
-    fits = fit_lanes(risk, penalty, chosen, data, w, None, None, grid, init, tol, way, max_steps).fits
+    (fits, _), taken = fit_all(way, risk, penalty, chosen, data, w, None, None, grid, init, tol, max_steps)
     whole = jax.tree.map(lambda x: x[-1], fits)
     report(where, whole.status, whole.gap, on_fail)
-    return Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, way)
+    return Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)
 
 
 def strengths_for(
@@ -92,6 +96,8 @@ def strengths_for(
     strengths: Any,
     num: int,
     ratio: float | None,
+    way: Way,
+    weights: Array,
 ) -> Array:
     """The strengths given, or the default grid for this problem."""
     if strengths is not None:
@@ -100,7 +106,8 @@ def strengths_for(
     below = default_ratio(gauge, ratio)
     if num < 1 or not 0 < below <= 1:
         raise ValueError(f"{where}: num is {num} and ratio {below}, expected num >= 1 and 0 < ratio <= 1.")
-    top = _grid_top(f, penalty, solver, init, gauge)
+    quick = None if way.vector is None else top_of(f.data, weights, way.vector)
+    top = _grid_top(f, penalty, solver, init, gauge) if quick is None else jnp.asarray(quick, _tree.dtype(init))
     return spaced(jnp.where(top > 0, top, 1.0), num, below)
 
 

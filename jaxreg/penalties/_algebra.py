@@ -1,11 +1,15 @@
-"""The calculus of penalties: what strength * g, g + h, g.on(glob), g.shift(b) and g.of(K) build."""
+"""The calculus of penalties: what strength * g, g + h, .on, .shift, .affine, .compose and .of build."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
+
+from jaxreg.penalties._affine import Stretch
 from jaxreg.penalties._base import Penalty
 from jaxreg.penalties._composed import Composed
+from jaxreg.penalties._frame import Frame
 from jaxreg.penalties._on import On
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._shift import Shift
@@ -40,6 +44,18 @@ def placed(glob: str, penalty: Penalty) -> Penalty:
 def shifted(centre: Any, penalty: Penalty) -> Penalty:
     """The penalty of x - centre; sums distribute."""
     return each(penalty, lambda term: Shift(term, centre))
+
+
+def stretched(scale: Any, offset: Any, penalty: Penalty) -> Penalty:
+    """The penalty of scale * x + offset, which is that of y - (-offset) at y = scale * x; sums distribute."""
+    still = isinstance(offset, (int, float)) and offset == 0
+    inner = penalty if still else shifted(jax.tree.map(lambda b: -b, offset), penalty)
+    return each(inner, lambda term: Stretch(term, scale))
+
+
+def turned(matrix: Any, penalty: Penalty) -> Penalty:
+    """The penalty of A x with A Aᵀ = c I; sums distribute."""
+    return each(penalty, lambda term: Frame(term, matrix))
 
 
 def looking(operator: Any, axis: int, penalty: Penalty) -> Penalty:

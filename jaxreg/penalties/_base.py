@@ -17,23 +17,31 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    finite, zero only at zero: it has a `dual`); `elementwise`; `radial` (a function of Euclidean norms of groups);
-    `indicator` (only 0 or infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps);
-    `dualisable` (the conjugate is known);
-    `smooth` (it has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is
-    below that at zero); `composed` (it looks at the parameters through a linear map: no prox).
+    zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step projects
+    on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `even`
+    (g(-x) = g(x) entry by entry, least at zero); `comonotone` (additive on arrays whose entries are in the same
+    order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic`
+    (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the
+    conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere);
+    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero); `composed` (it looks
+    at the parameters through a linear map: no prox).
     """
 
     __array_ufunc__ = None
     convex: bool = True
     homogeneous: bool = False
     gauge: bool = False
+    seminorm: bool = False
     elementwise: bool = False
+    even: bool = False
+    uniform: bool = False
+    comonotone: bool = False
     radial: bool = False
     indicator: bool = False
     quadratic: bool = False
     metric: bool = False
     dualisable: bool = False
+    polar: bool = False
     smooth: bool = False
     bounded: bool = False
     centred: bool = True
@@ -69,6 +77,14 @@ class Penalty:
         """The penalty of the distance to `centre` instead of to zero: x -> g(x - centre)."""
         return _algebra.shifted(centre, self)
 
+    def affine(self, scale: Any, offset: Any = 0) -> Penalty:
+        """The penalty of scale * x + offset: x -> g(scale * x + offset); an array as scale needs a `metric` penalty."""
+        return _algebra.stretched(scale, offset, self)
+
+    def compose(self, matrix: Any) -> Penalty:
+        """The penalty of A x along the last axis, x -> g(A x), for a matrix with A Aᵀ = c I, such as a rotation."""
+        return _algebra.turned(matrix, self)
+
     def of(self, operator: Any, axis: int = 0) -> Penalty:
         """The penalty of a linear map: x -> g(Kx), K a matrix (m, p) along `axis` or a linear function."""
         return _algebra.looking(operator, axis, self)
@@ -93,9 +109,9 @@ class Penalty:
         return jax.tree.map(lambda x, z: (x - z) / step, params, moved)
 
     def dual(self, grad: PyTree) -> Array:
-        """Polar of a gauge: the smallest c >= 0 with `grad` in c ∂g(0).
+        """Polar of a gauge or seminorm: the smallest c >= 0 with `grad` in c ∂g(0).
 
-        Raises TypeError where the penalty is no gauge.
+        Raises TypeError where the penalty is neither.
         """
         raise TypeError(f"{self!r} is not a gauge: it has no dual norm.")
 
@@ -129,6 +145,11 @@ class Leafwise(Penalty):
         """g of one array."""
         return jnp.sum(self.leaf_terms(x))
 
+    def leaf_total(self, x: Array) -> Array:
+        """g of one array of any dtype, at least float32; a set sees it unwidened, to judge by its own rounding."""
+        exact = self.indicator and jnp.issubdtype(x.dtype, jnp.floating)
+        return wide(self.leaf_value(x if exact else wide(x)))
+
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Prox of one array."""
         raise NotImplementedError
@@ -136,6 +157,14 @@ class Leafwise(Penalty):
     def leaf_terms(self, x: Array) -> Array:
         """The terms whose sum is the value, for array strengths; one term if not stated."""
         return self.leaf_value(x)
+
+    def leaf_outside(self, x: Array) -> Array:
+        """Where x is outside the domain, shaped like `leaf_terms`: infinite whatever the strength."""
+        return jnp.zeros((), bool)
+
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """Numbers shaped like `leaf_terms`, each given to the entries of x that its term is made of."""
+        return jnp.broadcast_to(terms, x.shape)
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """The terms whose largest is the dual norm, shaped like `leaf_terms`."""
@@ -147,10 +176,16 @@ class Leafwise(Penalty):
 
     def leaf_conjugate(self, u: Array) -> Array:
         """Conjugate of one array; for a gauge the indicator of its polar ball, to rounding."""
+        if self.polar:
+            return jnp.sum(self.leaf_conjugate_terms(u))
         if not self.gauge:
             raise TypeError(f"{self!r} states no conjugate.")
         slack = 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.where(self.leaf_dual(u) <= slack, 0.0, jnp.inf).astype(u.dtype)
+
+    def leaf_conjugate_terms(self, u: Array) -> Array:
+        """The terms whose sum is the conjugate, for array strengths."""
+        raise TypeError(f"{self!r} states no conjugate by terms.")
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """Curvature c (a number or shaped like x) and centre b of a quadratic c/2 ‖x - b‖²."""
@@ -174,8 +209,8 @@ class Leafwise(Penalty):
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number in the parameters' dtype, at least float32."""
-        pairs = self._pairs(params)
-        terms = [part.leaf_value(x) for part, x in pairs if part is not None]
+        pairs = zip(self.parts(_tree.names(params)), jax.tree.leaves(params), strict=True)
+        terms = [part.leaf_total(jnp.asarray(x)) for part, x in pairs if part is not None]
         return sum(terms[1:], terms[0]) if terms else wide(jnp.zeros((), _tree.dtype(params)))
 
     def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
+from jaxreg import _tree
 from jaxreg._pytree import pytree, static
 from jaxreg.penalties._base import Leafwise, inherited, parts_of
 from jaxreg.penalties._scaled import Scaled
@@ -29,14 +29,6 @@ class On(Leafwise):
 
     def parts(self, names: Sequence[str], named: bool = False) -> tuple[Leafwise | None, ...]:
         """The parts of g on matching leaves. Raises ValueError, listing the leaves, when none matches."""
-        hits = [name for name in names if _matches(name, self.glob)]
-        if not hits:
-            listed = ", ".join(repr(name) for name in names) or "none"
-            raise ValueError(f".on({self.glob!r}) matches no leaf of the parameters; the leaves are: {listed}.")
+        hits = _tree.matching(names, self.glob, f".on({self.glob!r})")
         found = dict(zip(hits, parts_of(self.penalty, hits, True), strict=True))
         return tuple(found.get(name) for name in names)
-
-
-def _matches(name: str, glob: str) -> bool:
-    pieces = name.split("/")
-    return any(fnmatchcase("/".join(pieces[: i + 1]), glob) for i in range(len(pieces)))

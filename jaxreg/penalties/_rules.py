@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -16,6 +17,9 @@ class Part(Protocol):
 
     homogeneous: bool
     elementwise: bool
+    even: bool
+    uniform: bool
+    comonotone: bool
     radial: bool
     indicator: bool
     quadratic: bool
@@ -27,16 +31,18 @@ class Part(Protocol):
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]: ...
     def leaf_value(self, x: Array) -> Array: ...
+    def leaf_terms(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
     def leaf_dual_terms(self, u: Array) -> Array: ...
 
 
 class Rule(NamedTuple):
-    """A theorem: when it applies to a list of parts, and the order in which their proxes compose."""
+    """A theorem: when it applies to a list of parts, composed in `order`, and whether also in a diagonal metric."""
 
     name: str
     source: str
     applies: Callable[[Sequence[Part]], bool]
+    metric: bool = True
 
 
 def _shrink(p: Part) -> bool:
@@ -45,6 +51,10 @@ def _shrink(p: Part) -> bool:
 
 def _interval(p: Part) -> bool:
     return p.elementwise and p.indicator and p.convex
+
+
+def _line(p: Part) -> bool:
+    return p.elementwise and p.homogeneous and p.convex
 
 
 RULES = (
@@ -62,15 +72,29 @@ RULES = (
     Rule(
         "elementwise gauges",
         "gauges of one variable: prox_{f+h} = prox_f o prox_h (Yu 2013, Theorem 4 with f homogeneous)",
-        lambda ps: all(p.elementwise and p.convex and (p.homogeneous or _interval(p)) for p in ps),
+        lambda ps: all(_line(p) or _interval(p) for p in ps),
+    ),
+    Rule(
+        "even after cones",
+        "a function even in every entry and least where it is zero, on half-lines: project, then its prox. Where x is "
+        "in the half-line |z| sign(x) is no worse than z, so the bound is idle; elsewhere zero is nearest and least",
+        lambda ps: sum(p.even for p in ps) == 1 and all(p.even or (_interval(p) and p.homogeneous) for p in ps),
     ),
     Rule(
         "radial after homogeneous",
         "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
+        lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or _line(p) for p in ps),
+    ),
+    Rule(
+        "uniform after comonotone",
+        "one monotone map of all entries keeps their order, so the subgradients of a total variation: its prox, then "
+        "that of one convex function of every entry (Friedman et al. 2007, Prop. 1; Yu 2013)",
         lambda ps: (
-            sum(p.radial for p in ps) == 1
-            and all(p.radial or (p.elementwise and p.homogeneous and p.convex) for p in ps)
+            sum(p.comonotone for p in ps) == 1
+            and all(p.comonotone or (p.uniform and p.convex) for p in ps)
+            and find([p for p in ps if not p.comonotone]) is not None
         ),
+        metric=False,
     ),
 )
 
@@ -82,18 +106,42 @@ def find(parts: Sequence[Part]) -> Rule | None:
     return next((rule for rule in RULES if rule.applies(parts)), None)
 
 
+def in_metric(parts: Sequence[Part]) -> bool:
+    """Whether the non-quadratic parts on one leaf have a prox in a diagonal metric."""
+    rule = find(parts) if parts else RULES[0]
+    return rule is not None and rule.metric and all(p.metric for p in parts)
+
+
 def exact(parts: Sequence[Part], x: Array) -> bool:
     """Whether the prox of the sum on one leaf is known."""
     rest = [p for p in parts if not p.quadratic]
     if rest and find(rest) is None:
         return False
     curvature = jax.eval_shape(lambda v: split(parts, v)[1], x)
-    return not curvature.ndim or all(p.metric for p in rest)
+    return not curvature.ndim or in_metric(rest)
 
 
 def order(part: Part) -> int:
-    """Shrinkages first, then intervals, then norms of groups."""
-    return 2 if part.radial else 1 if part.indicator else 0
+    """Total variation, convex shrinkages, intervals, what is not convex or couples entries, norms of groups."""
+    if part.comonotone or part.radial:
+        return 0 if part.comonotone else 4
+    coupled = part.even and not part.elementwise
+    return 3 if coupled or not part.convex else 2 if part.indicator else 1
+
+
+def is_gauge(rest: Sequence[Part]) -> bool:
+    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) of each entry."""
+    return any(p.gauge for p in rest) and (len(rest) == 1 or all(_line(p) for p in rest))
+
+
+def dual_terms(rest: Sequence[Part], u: Array) -> Array:
+    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1."""
+    if len(rest) == 1:
+        return rest[0].leaf_dual_terms(u)
+    ones = jnp.ones_like(u)
+    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in rest])
+    free = jnp.where(u == 0, 0.0, jnp.inf).astype(u.dtype)
+    return jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
 
 
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
@@ -123,11 +171,11 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm. Put the parts on separate leaves with .on(...), or solve with DavisYin(), ADMM() or PDHG(), as "
-            "solver='auto' does."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with DavisYin(), "
+            "ADMM() or PDHG(), as solver='auto' does."
         )
     if len(rest) < len(parts):
-        if curvature.ndim and not all(p.metric for p in rest):
+        if curvature.ndim and not in_metric(rest):
             raise TypeError(f"{rest!r} has no prox in a diagonal metric: give the quadratic part a single strength.")
         x, step = absorb(x, step, curvature, centre)
     for p in rest:
@@ -158,7 +206,7 @@ def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     rest, curvature, centre = split(parts, u)
     if rest and find(rest) is None:
         raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
-    if curvature.ndim and not all(p.metric for p in rest):
+    if curvature.ndim and not in_metric(rest):
         raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
     flat, rigid = curvature == 0, jnp.isinf(curvature)
     safe = jnp.where(flat | rigid, 1.0, curvature)
@@ -179,7 +227,7 @@ def _unbounded(rest: Sequence[Part], u: Array) -> Array:
     """Where <u, x> - rest(x) grows without bound."""
     if not rest:
         return u != 0
-    if len(rest) == 1 and rest[0].gauge:
-        outside = rest[0].leaf_dual_terms(u) > 1 + 16 * jnp.finfo(u.dtype).eps
+    if is_gauge(rest):
+        outside = dual_terms(rest, u) > 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.broadcast_to(outside, u.shape)
     return jnp.ones(u.shape, bool)

@@ -32,6 +32,13 @@ def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:
     return jnp.where(infinite, limit, jnp.where(infinite, 0.0, s) * jnp.where(infinite, 0.0, amount))
 
 
+def over(terms: Array, strength: Any) -> Array:
+    """Dual terms over their strengths: infinite where the strength is 0 and the term is not."""
+    s = jnp.broadcast_to(jnp.asarray(strength, terms.dtype), terms.shape)
+    free = jnp.where(terms > 0, jnp.inf, 0.0).astype(terms.dtype)
+    return jnp.where(s > 0, terms / jnp.where(s > 0, s, 1.0), free)
+
+
 @pytree
 class Scaled(Leafwise):
     """strength * g: the strength is a leaf, a number or an array that broadcasts over the terms of g.
@@ -47,8 +54,11 @@ class Scaled(Leafwise):
         return f"{show(self.strength)} * {inner}"
 
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
-    elementwise, radial, indicator, metric = inherited("elementwise", "radial", "indicator", "metric")
-    smooth, bounded, centred, composed = inherited("smooth", "bounded", "centred", "composed")
+    elementwise, even, radial, indicator = inherited("elementwise", "even", "radial", "indicator")
+    seminorm, polar, comonotone, composed = inherited("seminorm", "polar", "comonotone", "composed")
+    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.strength) == 0)
+    metric = property(lambda self: self.penalty.metric and not (self.comonotone and np.ndim(self.strength)))
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
 
     def check(self) -> None:
@@ -74,7 +84,11 @@ class Scaled(Leafwise):
         terms = self.penalty.leaf_terms(x)
         if self.indicator:
             return terms
-        return weigh(self.strength, terms, terms.shape)
+        return jnp.where(self.leaf_outside(x), jnp.inf, weigh(self.strength, terms, terms.shape))
+
+    def leaf_outside(self, x: Array) -> Array:
+        """The domain of g."""
+        return self.penalty.leaf_outside(x)
 
     def leaf_value(self, x: Array) -> Array:
         """strength * g(x)."""
@@ -85,23 +99,39 @@ class Scaled(Leafwise):
         step = jnp.asarray(step, x.dtype)
         if self.indicator:
             return self.penalty.leaf_prox(x, step)
-        return prox_leaf(self.penalty, x, weigh(self.strength, step, self._terms_shape(x)))
+        return prox_leaf(self.penalty, x, self._weighed(x, step))
 
-    def _terms_shape(self, x: Array) -> tuple[int, ...]:
-        return jax.eval_shape(self.penalty.leaf_terms, x).shape if np.ndim(self.strength) else ()
+    def _weighed(self, x: Array, step: Array) -> Array:
+        """strength * step: a number, or shaped like the terms of g, or like x where either is."""
+        if not np.ndim(self.strength):
+            return weigh(self.strength, step, ())
+        shape = jax.eval_shape(self.penalty.leaf_terms, x).shape
+        s = weigh(self.strength, jnp.ones(shape, x.dtype), shape)
+        whole = x.shape in (shape, step.shape)
+        return weigh(self.leaf_spread(s, x) if whole else s, step, x.shape if whole else shape)
+
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """As g spreads them."""
+        return self.penalty.leaf_spread(terms, x)
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """Dual terms of g over their strengths: infinite where an unpenalised entry is not zero."""
-        terms = self.penalty.leaf_dual_terms(u)
-        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), terms.shape)
-        free = jnp.where(terms > 0, jnp.inf, 0.0).astype(u.dtype)
-        return jnp.where(s > 0, terms / jnp.where(s > 0, s, 1.0), free)
+        return over(self.penalty.leaf_dual_terms(u), self.strength)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """s g*(u / s)."""
         if self.indicator:
             return self.penalty.leaf_conjugate(u)
         return _rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
+
+    def leaf_conjugate_terms(self, u: Array) -> Array:
+        """s g*(u / s) term by term; what has strength 0 must be 0, what has infinite strength costs nothing."""
+        tops = self.penalty.leaf_dual_terms(u)
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), tops.shape)
+        usable = (s > 0) & jnp.isfinite(s)
+        scale = jnp.where(usable, s, 1.0)
+        limit = jnp.where((s == 0) & (tops != 0), jnp.inf, 0.0).astype(u.dtype)
+        return jnp.where(usable, scale * self.penalty.leaf_conjugate_terms(u / scale), limit)
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """The curvature times the strength, the same centre."""
@@ -116,5 +146,5 @@ class Scaled(Leafwise):
 
 
 def _keeps_conjugate(g: Penalty) -> bool:
-    """Gauges, quadratics and sets keep their conjugate under a strength."""
-    return g.dualisable and (g.gauge or g.quadratic or g.indicator)
+    """Gauges, quadratics, sets and conjugates stated by terms bear a strength."""
+    return g.dualisable and (g.gauge or g.quadratic or g.indicator or g.polar)

@@ -12,7 +12,8 @@ import numpy as np
 from jaxreg import _tree
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of
+from jaxreg.penalties._base import Leafwise, inherited, parts_of, wide
+from jaxreg.penalties._forgive import forgiven
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._sum import each
 
@@ -31,6 +32,7 @@ class Shift(Leafwise):
 
     convex, elementwise, indicator, quadratic = inherited("convex", "elementwise", "indicator", "quadratic")
     metric, smooth, bounded, dualisable = inherited("metric", "smooth", "bounded", "dualisable")
+    uniform = property(lambda self: self.penalty.uniform and np.ndim(self.centre) == 0)
     (composed,) = inherited("composed")
     centred = False
 
@@ -60,12 +62,23 @@ class Shift(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """Terms of g at x - centre."""
-        return self.penalty.leaf_terms(x - self._centre(x))
+        b = self._centre(wide(x))
+        if self.indicator:
+            return forgiven(self.penalty, wide(x) - b, jnp.abs(wide(x)) + jnp.abs(b), x)
+        return self.penalty.leaf_terms(x - b)
+
+    def leaf_outside(self, x: Array) -> Array:
+        """The domain of g, moved."""
+        return self.penalty.leaf_outside(x - self._centre(x))
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """centre + prox of g at x - centre."""
         b = self._centre(x)
         return b + self.penalty.leaf_prox(x - b, step)
+
+    def leaf_spread(self, terms: Array, x: Array) -> Array:
+        """As g spreads them."""
+        return self.penalty.leaf_spread(terms, x)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(u) + <u, centre>."""

@@ -25,8 +25,9 @@ class Sum(Leafwise):
 
     convex = property(lambda self: all(t.convex for t in self.terms))
     elementwise = property(lambda self: all(t.elementwise for t in self.terms))
+    even = property(lambda self: all(t.even for t in self.terms))
     quadratic = property(lambda self: all(t.quadratic for t in self.terms))
-    metric = property(lambda self: all(t.metric or t.quadratic for t in self.terms))
+    metric = property(lambda self: _rules.in_metric([t for t in self.terms if not t.quadratic]))
     homogeneous = property(lambda self: all(t.homogeneous for t in self.terms))
     smooth = property(lambda self: all(t.smooth for t in self.terms))
     bounded = property(lambda self: any(t.bounded for t in self.terms))
@@ -49,15 +50,19 @@ class Sum(Leafwise):
         """The sum of the values."""
         return reduce(jnp.add, [t.leaf_value(x) for t in self.terms])
 
+    def leaf_total(self, x: Array) -> Array:
+        """The sum of the values, each from what its term is to see."""
+        return reduce(jnp.add, [t.leaf_total(x) for t in self.terms])
+
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """The prox by theorem; TypeError where none applies."""
         return _rules.prox_sum(self.terms, x, jnp.asarray(step, x.dtype))
 
     def leaf_dual_terms(self, u: Array) -> Array:
-        """The dual terms of the one gauge in the sum."""
+        """The dual terms of the gauge that the sum is besides quadratics."""
         if not self.gauge:
             return super().leaf_dual_terms(u)
-        return next(t for t in self.terms if not t.quadratic).leaf_dual_terms(u)
+        return _rules.dual_terms([t for t in self.terms if not t.quadratic], u)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """sup_x <u, x> - g(x), through the prox of the non-quadratic part when a quadratic makes it finite."""
@@ -74,15 +79,15 @@ class Sum(Leafwise):
 
 
 def _has_conjugate(terms: Sequence[Leafwise]) -> bool:
-    """Whether a quadratic makes the conjugate finite and the rest has a prox."""
+    """Whether a quadratic makes the conjugate finite or the rest is a gauge, and the rest has a prox."""
     rest = [t for t in terms if not t.quadratic]
-    return len(rest) < len(terms) and (not rest or _rules.find(rest) is not None)
+    finite = len(rest) < len(terms) or _rules.is_gauge(rest)
+    return finite and all(t.convex for t in terms) and (not rest or _rules.find(rest) is not None)
 
 
 def _is_gauge(terms: Sequence[Leafwise]) -> bool:
-    """Whether one gauge remains besides quadratics about zero: then it decides where zero is optimal."""
-    rest = [t for t in terms if not t.quadratic]
-    return len(rest) == 1 and rest[0].gauge and all(t.centred for t in terms)
+    """Whether a gauge remains besides quadratics about zero: then it decides where zero is optimal."""
+    return _rules.is_gauge([t for t in terms if not t.quadratic]) and all(t.centred for t in terms)
 
 
 def _meet(parts: list[Leafwise]) -> Leafwise | None:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxreg import _validate
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._lanes import fit_lanes, route
+from jaxreg.paths._routes import choose_way, fit_all
 from jaxreg.paths.path import Path, strengths_for
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
@@ -73,6 +73,7 @@ def cross_validate(
     key: Array | None = None,
     scoring: Callable[[PyTree, Data, Array], Array] | None = None,
     on_fail: OnFail = "warn",
+    route: str | None = None,
 ) -> CrossValidation:
     """Score every strength on held-out rows, and fit the path to all rows, in one compiled call.
 
@@ -80,7 +81,7 @@ def cross_validate(
     masks (K, n) or (K, tasks, m) with True for held out, or (train, test) index pairs such as a scikit-learn
     splitter gives. A fold is a 0/1 weight: the fits equal those on sliced rows. The score is the held-out risk
     (half the mean squared error for `Squared`; summed over tasks), or `scoring(params, data, weights)`, smaller
-    being better. Strengths, `init` and `tol` are as in `path`; the default strengths are those of all rows.
+    being better. Strengths, `init`, `tol` and `route` are as in `path`; the default strengths are those of all rows.
 
     Raises TypeError or ValueError for arguments that cannot be used, naming them.
 
@@ -98,12 +99,12 @@ def cross_validate(
         raise TypeError(f"{where} chooses folds on the host: call it outside of jit and vmap.")
     masks = fold_masks(where, folds, np.asarray(w), key)
     f = bind(risk, data, w)
+    way = choose_way(where, route, f, penalty, init, solver)
     chosen = choose(f, penalty, init, solver)
-    grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio)
+    grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio, way, w)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
-    way = route(f, penalty, init)
-    order = block_order(masks) if way == "moments" else None
-    lanes = fit_lanes(risk, penalty, chosen, data, w, masks, order, grid, init, tol, way, max_steps)
+    order = block_order(masks) if way.route == "moments" else None
+    lanes, taken = fit_all(way, risk, penalty, chosen, data, w, masks, order, grid, init, tol, max_steps)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)
     fold_fits, whole = jax.tree.map(lambda x: x[:-1], fits), jax.tree.map(lambda x: x[-1], fits)
@@ -111,7 +112,7 @@ def cross_validate(
         scores = _score(scoring, fold_fits.params, data, w, jnp.asarray(masks))
     assert scores is not None
     best, one_se = choose_strength(scores)
-    fitted = Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, way)
+    fitted = Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)
     return CrossValidation(grid, scores, fold_fits.gap, fold_fits.status, best, one_se, fitted, fold_fits.params)
 
 

@@ -2,6 +2,7 @@
 
 from jaxreg.solvers._loop import Solution, Status
 from jaxreg.solvers.admm import ADMM
+from jaxreg.solvers.damped import DampedNewton
 from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.douglas_rachford import DouglasRachford
 from jaxreg.solvers.fista import FISTA
@@ -19,6 +20,7 @@ __all__ = [
     "ISTA",
     "PANOC",
     "PDHG",
+    "DampedNewton",
     "DavisYin",
     "DouglasRachford",
     "Newton",

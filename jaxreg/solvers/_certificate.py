@@ -1,9 +1,9 @@
 """Certificates of optimality: the relative duality gap, or the scaled KKT residual where no dual bound is known.
 
 With α = ℓ'(predictions), f(x) + g(x) >= constant - Σ rows ℓ*(κα) - g*(-Aᵀ(κ rows α)) for every κ in [0, 1]
-(Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge fixes κ so that its polar
-constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the better bound counts. Terms h(Kx)
-of a split problem subtract h*(κu) each and add Kᵀu to the gradient.
+(Fenchel-Rockafellar duality; scaling as in El Ghaoui, Viallon and Rabbani 2012). A gauge, or a function that grows
+like one, fixes κ so that its polar constraint holds; with a quadratic part g* is finite and κ = 1 is tried as well; the
+better bound counts. Terms h(Kx) of a split problem subtract h*(κu) each and add Kᵀu to the gradient.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def certify(
         near, gaps = _inclusions(f, s, params, step, duals)
         inside = ~jnp.isposinf(value)
         value, residual = jnp.where(inside, value, near), jnp.maximum(residual, gaps)
-    residual = residual / ref.gradient
+    residual = jnp.where(jnp.isnan(value), value, residual / ref.gradient)
     if bound is None:
         return value, residual
     gap = (value - bound) / ref.objective
@@ -71,6 +71,23 @@ def certify(
     floor = jnp.min(jnp.stack([jnp.asarray(p.leaf_floor()) for p in parts]))
     known = (floor > 0) & ~jnp.isneginf(bound) & inside
     return value, jnp.where(known, jnp.maximum(gap, 0.0), residual)
+
+
+def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Reference) -> Array:
+    """The certificate of least squares from w, its gradient and the weighted sum of squared residuals.
+
+    At dual scale κ objective less bound is ½(1 - κ)² residual + κ<w, grad> + g(w) + g*(-κ grad): no large numbers
+    cancel, and neither predictions nor targets are needed.
+    """
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    if not part.dualisable:
+        return rest
+    value, along = part.leaf_value(w), jnp.sum(w * grad)
+    scales = _scales([(part, -grad)], w.dtype)
+    gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
+    gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
+    known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
+    return jnp.where(known, jnp.maximum(gap, 0.0), rest)
 
 
 def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
@@ -111,7 +128,7 @@ def _dual_bound(
     rows = f.rows_like(slopes)
     alphas = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
     leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
-    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, s, slopes.dtype)]
+    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, s.fitted is not None)]
     return jnp.max(jnp.stack(bounds))
 
 
@@ -121,13 +138,13 @@ def _is_plain_intercept(f: Smooth, s: Saddle, params: PyTree, leaf: int) -> bool
     return is_intercept(_tree.names(params)[leaf]) and f.risk.loss.separable and not held
 
 
-def _scales(leaves: list[tuple[Leafwise, Array]], s: Saddle, dtype: Any) -> list[Array]:
+def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any, fitted: bool = False) -> list[Array]:
     """What to multiply the dual points by: 1, and whatever meets the polar constraints."""
     scales = [jnp.ones((), dtype)]
-    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge]
+    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
     if tops:
         scales.append(1 / jnp.maximum(jnp.max(jnp.stack(tops)), 1.0))
-    if s.fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
+    if fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
         # A quadratic on some entries only, or the loss's own domain: a constraint missed by rounding or a little more.
         eps = jnp.finfo(dtype).eps
         scales += [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in (1e2, 1e4, 1e6)]

@@ -86,6 +86,16 @@ class _Carry:
     since: Array
 
 
+def least_tolerance(dtype: Any) -> float:
+    """The smallest tolerance that rounding allows."""
+    return _FLOOR * float(jnp.finfo(dtype).eps)
+
+
+def floored(tol: Array) -> Array:
+    """The tolerance, or the smallest one that rounding allows."""
+    return jnp.maximum(tol, least_tolerance(tol.dtype))
+
+
 def run(
     f: Smooth, g: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int, objective: Array | None = None
 ) -> Solution:
@@ -101,7 +111,7 @@ def run_with_duals(
 ) -> tuple[Solution, tuple[Dual, ...]]:
     """As `run`, with the dual variables of a splitting solver's terms."""
     init = g.split(init)[0].prox(init, 0.0)
-    tol = jnp.maximum(tol, _FLOOR * jnp.finfo(tol.dtype).eps)
+    tol = floored(tol)
     ref = reference(f, g, init)
     ref = ref if objective is None else Reference(objective, ref.gradient)
     stride = min(solver.stride, max_steps)

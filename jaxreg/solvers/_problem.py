@@ -35,7 +35,7 @@ class Smooth:
 
     def value_at(self, predictions: Array) -> Array:
         """f as a function of the predictions."""
-        return weighted(self.rows, self.risk.losses(predictions, self.data)) + self.constant
+        return weighted(self.rows, self.risk.losses(predictions, self.data, self.rows)) + self.constant
 
     def value_and_grad(self, params: PyTree) -> tuple[Array, PyTree, Array]:
         """f, its gradient, and the predictions they come from."""

@@ -46,7 +46,11 @@ class FISTA:
     patience: int = static(default=60)
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> FISTAState:
-        """Start at rest from `params`."""
+        """Start at rest from `params`. Raises TypeError for a loss without gradient."""
+        if not f.risk.loss.smooth:
+            raise TypeError(
+                f"FISTA needs a gradient, and {f.risk.loss!r} has none at its kinks: use solver=jr.PDHG() or jr.ADMM()."
+            )
         dtype = _tree.dtype(params)
         step = first_step(f, params) if self.step is None else jnp.asarray(self.step, dtype)
         value = f(params) + g.value(params)

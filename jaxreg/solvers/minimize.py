@@ -21,6 +21,7 @@ from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
 from jaxreg.solvers._saddle import Dual, saddle
 from jaxreg.solvers.admm import ADMM
+from jaxreg.solvers.damped import DampedNewton, is_small
 from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
@@ -45,13 +46,13 @@ def minimize(
     """Minimise risk(params, data, weights) + penalty(params) from `init`.
 
     Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or after
-    `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `Newton()` for linear models
-    with squared loss and a convex penalty, else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`,
-    `ADMM()` or `PDHG()` on its blocks, the last two for a loss without gradient, too. The solution can be
-    differentiated, forward and reverse, in strengths, weights and data: by the implicit function theorem at the fixed
-    point of the prox steps, restricted to the active set by the derivative of the prox (Bertrand et al. 2022). An
-    unpenalised leaf `intercept` is fitted beside the coefficients. Outside of transformations a fit that did not
-    converge warns (`on_fail`); inside, read `status`.
+    `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `DampedNewton()` for linear
+    models of moderate size with a smooth penalty, `Newton()` for linear models with squared loss and a convex penalty,
+    else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`, `ADMM()` or `PDHG()` on its blocks, the last
+    two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in strengths, weights
+    and data: by the implicit function theorem at the fixed point of the prox steps, restricted to the active set by
+    the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is fitted beside the
+    coefficients. Outside of transformations a fit that did not converge warns (`on_fail`); inside, read `status`.
 
     Raises TypeError or ValueError for data, weights, strengths or parameters that cannot be used, naming them.
 
@@ -67,7 +68,7 @@ def minimize(
     tol = _validate.number(where, "tol", tol, dtype, low=0.0)
     f = bind(risk, data, w)
     chosen = choose(f, penalty, init, solver)
-    solution = _fit(f, penalty, chosen, init, tol, int(max_steps))
+    solution = fit_one(f, penalty, chosen, init, tol, int(max_steps))
     report(where, solution.status, solution.gap, on_fail)
     return solution
 
@@ -83,6 +84,8 @@ def prepare(
     tasks = isinstance(risk, MultitaskRisk)
     data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
     penalty.check()
+    risk.loss.check()
+    _validate.targets(where, data[1], w, risk.loss)
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
@@ -95,15 +98,16 @@ def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:
         raise ValueError(f"{where}: init is needed to know the parameters' form; give zeros of that form.")
     if risk.loss.labels:
         raise ValueError(f"{where}: give init=jaxreg.linear_params(data, outputs=number_of_classes) for class labels.")
-    return linear_params(data, intercept=False)
+    X, y = data
+    return linear_params((X, y[..., 0]) if risk.loss.paired else data, intercept=False)
 
 
 def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["auto"] | None = None) -> Solver:
     """The solver given, else by the problem's form.
 
-    With one prox and a smooth loss Newton where its reduction is exact and the penalty convex and not a bounded set,
-    else FISTA. Two blocks: DavisYin. More, linear maps or a loss without gradient: ADMM where its systems are small,
-    else PDHG.
+    With one prox and a smooth loss DampedNewton where nothing has a kink and sizes are moderate, Newton where its
+    reduction is exact and the penalty convex and not a bounded set, else FISTA. Two blocks: DavisYin. More, linear maps
+    or a loss without gradient: ADMM where its systems are small, else PDHG.
     """
     if isinstance(solver, str) and solver != "auto":
         raise ValueError(f"solver is {solver!r}, expected 'auto' or a solver such as jaxreg.FISTA().")
@@ -111,12 +115,18 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
         return solver
     s = saddle(f, penalty, init)
     if not s.terms:
-        exact = penalty.convex and not penalty.bounded and f.is_squared
-        return Newton() if exact and coefficient_part(f, penalty, init) is not None else FISTA()
+        return _choose_plain(f, penalty, init)
     if len(s.terms) == 1 == len(s.wholes):
         return DavisYin()
     small = sum(x.size for x in jax.tree.leaves(init)) <= DENSE
     return ADMM() if small and f.is_linear and (s.fitted is not None or f.is_bounded) else PDHG()
+
+
+def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
+    if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
+        return DampedNewton()
+    exact = penalty.convex and not penalty.bounded and f.is_squared
+    return Newton() if exact and coefficient_part(f, penalty, init) is not None else FISTA()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5,))
@@ -152,7 +162,7 @@ def _solve_jvp(max_steps: int, primals: tuple[Any, ...], tangents: tuple[Any, ..
     return solution, solution_tangent(f, penalty, solution, duals, tangents[0], tangents[1])
 
 
-_fit = jax.jit(solve, static_argnums=5)
+fit_one = jax.jit(solve, static_argnums=5)
 
 
 def report(where: str, status: Array, gap: Array, on_fail: OnFail) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 import jaxreg as jr
 
-VECTOR, MATRIX = (6,), (3, 4)
+VECTOR, MATRIX, SQUARE = (6,), (3, 4), (4, 4)
 LINEAR_TREE = {"coef": (6,), "intercept": ()}
 DIRTY_TREE = {"common": (3, 4), "own": (3, 4)}
 PER_FEATURE = np.array([0.0, 0.5, 1.0, 2.0])

@@ -16,20 +16,18 @@ SHRINKING = (jr.L1(), jr.Ridge(), jr.L2(), jr.L2(axis=0), jr.Nuclear())
 @pytest.mark.parametrize("member", ARRAYS, ids=zoo.ids(ARRAYS))
 def test_step_zero_moves_nothing_inside_the_domain(member: zoo.Member, dtype: np.dtype):
     inside = member.penalty.prox(np.random.default_rng(0).normal(size=member.form).astype(dtype), 1.0)
-    rounding = 16 * np.finfo(dtype).eps if "nuclear" in member.name else 0.0
-    np.testing.assert_allclose(member.penalty.prox(inside, 0.0), inside, rtol=0, atol=rounding)
+    np.testing.assert_array_equal(member.penalty.prox(inside, 0.0), inside)
 
 
 @pytest.mark.parametrize("penalty", SHRINKING, ids=repr)
 def test_strength_and_step_at_their_ends(penalty: jr.Penalty, dtype: np.dtype):
     x = np.random.default_rng(0).normal(size=(3, 4)).astype(dtype)
-    rounding = 16 * np.finfo(dtype).eps if isinstance(penalty, jr.Nuclear) else 0.0
-    np.testing.assert_allclose((0.0 * penalty).prox(x, 1.0), x, rtol=0, atol=rounding)
+    np.testing.assert_array_equal((0.0 * penalty).prox(x, 1.0), x)
     np.testing.assert_array_equal((np.inf * penalty).prox(x, 1.0), np.zeros_like(x))
     np.testing.assert_array_equal(penalty.prox(x, np.inf), np.zeros_like(x))
     assert (0.0 * penalty).value(x) == 0 and np.isinf((np.inf * penalty).value(x))
     assert (np.inf * penalty).value(0 * x) == 0
-    np.testing.assert_allclose((np.inf * penalty).prox(x, 0.0), x, rtol=0, atol=rounding)
+    np.testing.assert_array_equal((np.inf * penalty).prox(x, 0.0), x)
 
 
 def test_an_infinite_tomean_gives_one_vector(dtype: np.dtype):
@@ -93,9 +91,9 @@ def test_what_does_not_add_or_multiply():
 UNKNOWN = (
     (jr.L2(axis=0) + jr.L2(axis=1), ("L2(axis=0)", "L2(axis=1)")),
     (jr.Nuclear() + jr.L1(), ("Nuclear()", "L1()")),
-    (0.5 * jr.ToMean() + jr.L2(axis=0), ("ToMean(axis=0)", "L2(axis=0)")),
+    (0.5 * jr.ToMean() + jr.L2(axis=0), ("ToMean()", "L2(axis=0)")),
     (jr.L1() + jr.L1().shift(1.0), ("L1()", "shift(1.0)")),
-    (jr.Box(0.0, 1.0) + jr.L2(), ("Box(lower=0.0, upper=1.0)", "L2(axis=None)")),
+    (jr.Box(0.0, 1.0) + jr.L2(), ("Box(lower=0.0, upper=1.0)", "L2()")),
 )
 
 

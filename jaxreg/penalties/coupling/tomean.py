@@ -30,6 +30,6 @@ class ToMean(Leafwise):
         return 0.5 * jnp.sum(jnp.square(x - jnp.mean(x, self.axis, keepdims=True)), self.axis, keepdims=True)
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
-        """x̄ + (x - x̄)/(1 + step)."""
-        mean = jnp.mean(x, self.axis, keepdims=True)
-        return mean + (x - mean) / (1.0 + jnp.asarray(step, x.dtype))
+        """x̄ + (x - x̄)/(1 + step), written so that a step of 0 moves nothing and an infinite one leaves x̄ exactly."""
+        mean, step = jnp.mean(x, self.axis, keepdims=True), jnp.asarray(step, x.dtype)
+        return jnp.where(jnp.isinf(step), mean, x - (x - mean) * (1.0 - 1.0 / (1.0 + step)))

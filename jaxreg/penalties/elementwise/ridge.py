@@ -22,7 +22,7 @@ class Ridge(Leafwise):
     [1.0]
     """
 
-    elementwise = quadratic = metric = dualisable = smooth = True
+    elementwise = uniform = quadratic = metric = dualisable = smooth = True
 
     def leaf_terms(self, x: Array) -> Array:
         """½x²."""

@@ -24,6 +24,7 @@ class Box(Leafwise):
     lower: ArrayLike = 0.0
     upper: ArrayLike = 1.0
     elementwise = indicator = metric = dualisable = bounded = True
+    uniform = property(lambda self: np.ndim(self.lower) == np.ndim(self.upper) == 0)
     centred = False
 
     def check(self) -> None:

@@ -20,7 +20,7 @@ class NonNegative(Leafwise):
     [1.5, 0.0]
     """
 
-    homogeneous = elementwise = indicator = metric = True
+    homogeneous = elementwise = uniform = indicator = metric = True
 
     def leaf_terms(self, x: Array) -> Array:
         """0 where x >= 0, else infinity."""

@@ -1,16 +1,18 @@
-"""Penalties on singular values: the nuclear norm."""
+"""Sums of singular values: the nuclear norm and its weighted kind."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxreg._linalg import matmul
-from jaxreg._pytree import pytree
-from jaxreg._typing import Array
+from jaxreg._pytree import pytree, show
+from jaxreg._typing import Array, ArrayLike
+from jaxreg._validate import traced
 from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties.spectral._divided import per_matrix
+from jaxreg.penalties.spectral._singular import count, map_singular, singular_values
 
 
 @pytree
@@ -29,64 +31,66 @@ class Nuclear(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """The nuclear norm of each matrix, its axes kept."""
-        return jnp.sum(_singular(x), axis=-1)[..., None, None]
+        return jnp.sum(singular_values(x), axis=-1)[..., None, None]
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Singular value thresholding."""
-        _need_matrix(x)
-        step = jnp.asarray(step, x.dtype)
-        return _threshold(x, step.reshape(()) if step.size == 1 else step)
+        return map_singular(_soft, x, per_matrix(step, x))
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """The largest singular value of each matrix."""
-        return jnp.max(_singular(u), axis=-1, initial=0)[..., None, None]
+        return jnp.max(singular_values(u), axis=-1, initial=0)[..., None, None]
 
 
-def _need_matrix(x: Array) -> None:
-    if x.ndim < 2:
-        raise ValueError(f"Nuclear acts on matrices, but the array has shape {x.shape}: give (tasks, features).")
+@pytree
+class WeightedNuclear(Leafwise):
+    """Σ wᵢ σᵢ over the descending singular values of the last two axes, with weights that do not decrease.
+
+    Large singular values are shrunk less than small ones, at the price of convexity. The prox, max(σᵢ - step wᵢ, 0),
+    is global (Chen, Dong and Chan 2013, Theorem 2.3; Gu et al. 2014). `weights` has one number for each of the
+    min(rows, columns) singular values; ValueError otherwise.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.WeightedNuclear(jnp.array([0.0, 1.0])).prox(jnp.diag(jnp.array([3.0, 1.5])), 1.0).round(3).tolist()
+    [[3.0, 0.0], [0.0, 0.5]]
+    """
+
+    weights: ArrayLike
+    convex = False
+    homogeneous = True
+
+    def check(self) -> None:
+        """Raise ValueError unless 0 <= w₁ <= w₂ <= ..., all finite."""
+        if traced(self.weights):
+            return
+        w = np.asarray(self.weights, float)
+        if not (np.all(np.isfinite(w)) and np.all(w >= 0) and np.all(np.diff(w, axis=-1) >= 0)):
+            raise ValueError(
+                f"weights of WeightedNuclear are {show(self.weights)}, expected finite numbers >= 0 that do not "
+                "decrease: the largest singular value comes first and is penalised least."
+            )
+
+    def leaf_terms(self, x: Array) -> Array:
+        """The weighted sum for each matrix, its axes kept."""
+        return jnp.sum(singular_values(x) * self._spread(x), axis=-1)[..., None, None]
+
+    def leaf_prox(self, x: Array, step: Any) -> Array:
+        """Soft thresholding of each singular value by its own weight."""
+        return map_singular(_soft_each, x, per_matrix(step, x), self._spread(x))
+
+    def _spread(self, x: Array) -> Array:
+        w = jnp.asarray(self.weights, x.dtype)
+        if w.shape != (count(x),):
+            raise ValueError(
+                f"weights of WeightedNuclear have shape {w.shape}, but matrices of shape {x.shape[-2:]} have "
+                f"{count(x)} singular values: give one weight each."
+            )
+        return jnp.broadcast_to(w, (*x.shape[:-2], w.size))
 
 
-def _singular(x: Array) -> Array:
-    _need_matrix(x)
-    return jnp.linalg.svd(x, full_matrices=False, compute_uv=False)
+def _soft(s: Array, shift: Array) -> Array:
+    return jnp.where(s <= shift, 0.0, s - shift)
 
 
-@jax.custom_jvp
-def _threshold(x: Array, step: Array) -> Array:
-    u, s, vt = jnp.linalg.svd(x, full_matrices=False)
-    return matmul(u * jnp.maximum(s - _per_matrix(step), 0.0)[..., None, :], vt)
-
-
-def _per_matrix(step: Array) -> Array:
-    return step[..., 0] if step.ndim else step
-
-
-@_threshold.defjvp
-def _threshold_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Divided differences of the scalar function (Daleckii and Krein 1965): no division by equal singular values."""
-    (x, step), (dx, dstep) = primals, tangents
-    if x.shape[-2] < x.shape[-1]:
-        flipped = jnp.swapaxes(step, -1, -2) if step.ndim else step
-        dflipped = jnp.swapaxes(dstep, -1, -2) if step.ndim else dstep
-        out, dout = _threshold_jvp((_t(x), flipped), (_t(dx), dflipped))
-        return _t(out), _t(dout)
-    u, s, vt = jnp.linalg.svd(x, full_matrices=False)
-    f, kept = jnp.maximum(s - _per_matrix(step), 0.0), (s > _per_matrix(step)).astype(x.dtype)
-    a, b = s[..., :, None], s[..., None, :]
-    fa, fb = f[..., :, None], f[..., None, :]
-    apart = jnp.abs(a - b) > 1e3 * jnp.finfo(x.dtype).eps * jnp.max(s, axis=-1, initial=0)[..., None, None]
-    slope = 0.5 * (kept[..., :, None] + kept[..., None, :])
-    even = jnp.where(apart, (fa - fb) / jnp.where(apart, a - b, 1.0), slope)
-    odd = jnp.where(a + b > 0, (fa + fb) / jnp.where(a + b > 0, a + b, 1.0), 0.0)
-    e = matmul(_t(u), matmul(dx, _t(vt)))
-    core = 0.5 * (even * (e + _t(e)) + odd * (e - _t(e)))
-    ratio = jnp.where(s > 0, f / jnp.where(s > 0, s, 1.0), 0.0)
-    outside = matmul(dx, _t(vt)) - matmul(u, e)
-    core = core - (kept * _per_matrix(dstep))[..., None, :] * jnp.eye(s.shape[-1], dtype=x.dtype)
-    tangent = matmul(matmul(u, core) + outside * ratio[..., None, :], vt)
-    return matmul(u * f[..., None, :], vt), tangent
-
-
-def _t(x: Array) -> Array:
-    return jnp.swapaxes(x, -1, -2)
+def _soft_each(s: Array, step: Array, weights: Array) -> Array:
+    return _soft(s, jnp.where(weights == 0, 0.0, step * jnp.where(weights == 0, 1.0, weights)))

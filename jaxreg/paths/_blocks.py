@@ -1,0 +1,142 @@
+"""What both active-set routes share: whom they serve, blocks of strengths, and how their fits are put together.
+
+Lanes are samples that differ by their weights; the last one is the whole sample. Strengths go in blocks of one size, so
+that any number of strengths, lanes and features of one bucket shares one compiled program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg import _validate
+from jaxreg._linalg import matmul
+from jaxreg._typing import Array, Data, PyTree
+from jaxreg.penalties import Leafwise, Penalty
+from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.solvers._certificate import Reference
+from jaxreg.solvers._loop import Solution, Status, floored, least_tolerance
+from jaxreg.solvers._problem import Smooth, bind
+from jaxreg.solvers._reduce import coefficient_part
+from jaxreg.solvers.active_set import Fits, Gram, follow, weighed
+from jaxreg.solvers.minimize import fit_one
+from jaxreg.solvers.newton import Newton
+
+BLOCK = 10
+MARGIN = 0.5
+"""Blocks are solved to this part of the tolerance, for what rounding adds on the way to the data's certificate."""
+_FAINT, _DOUBLINGS = 1e-6, 40
+
+
+class Vector(NamedTuple):
+    """A penalty on one vector of coefficients, and whether a free intercept stands beside it."""
+
+    part: Leafwise
+    intercept: bool
+
+
+class Lanes(NamedTuple):
+    """Fits with leading axes (lane, strength); the last lane is the whole sample. Scores of the others, (K, L)."""
+
+    fits: Solution
+    scores: Array | None
+
+
+def vector_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Vector | None:
+    """The problem active sets serve: squared loss, one vector, elementwise thresholding, values known; else None."""
+    if not f.is_squared or f.is_multitask or _validate.traced(f, penalty, init):
+        return None
+    found = coefficient_part(f, penalty, init)
+    if found is None or f.data[1].ndim != 1:
+        return None
+    part = found[0]
+    serves = part.elementwise and part.metric and part.convex and part.centred
+    return Vector(*found) if serves and not (part.bounded or part.smooth) else None
+
+
+def bucket(features: int) -> int:
+    """Features are padded to powers of two, at least 16."""
+    return max(16, 1 << (features - 1).bit_length())
+
+
+def gather(part: Leafwise, index: Array, features: int) -> Leafwise:
+    """An elementwise penalty on some of its features: leaves with one number per feature are gathered."""
+    return jax.tree.map(lambda x: jnp.take(x, index, mode="clip") if x.shape == (features,) else x, part)
+
+
+@jax.jit
+def solve_block(
+    gram: Gram, part: Leafwise, ref: Reference, strengths: Array, last: Array, at: Array, tol: Array
+) -> Fits:
+    """One lane over a block of strengths: the one program that both routes share, compiled once for every bucket."""
+    return follow(gram, part, ref, strengths, last, at, MARGIN * floored(tol))
+
+
+def blocks(strengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Blocks of one size, the last one filled by repeating its end."""
+    for first in range(0, len(strengths), BLOCK):
+        part = strengths[first : first + BLOCK]
+        yield slice(first, first + len(part)), np.pad(part, (0, BLOCK - len(part)), mode="edge")
+
+
+def top_of(data: Data, weights: Array, vector: Vector) -> float | None:
+    """The strength from which all coefficients are zero, where the dual norm of the gradient at zero says so."""
+    if not vector.part.gauge:
+        return None
+    top, least = (float(x) for x in _top(*data, weights, *vector))
+    return top if least > 0 and np.isfinite(top) else None
+
+
+@partial(jax.jit, static_argnums=4)
+def _top(X: Array, y: Array, weights: Array, part: Leafwise, intercept: bool) -> tuple[Array, Array]:
+    rows = weights / jnp.sum(weights)
+    residual = rows * (y - jnp.sum(rows * y)) if intercept else rows * y
+    return part.leaf_dual(matmul(residual, X)), jnp.asarray(part.leaf_floor(), X.dtype)
+
+
+def enters(part: Leafwise, grad: Array, strength: Array) -> Array:
+    """How far a coefficient at zero would move: positive where zero is not optimal."""
+    return jnp.abs(weighed(strength, part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
+
+
+def quiet(part: Leafwise, grad: Array, strongest: Array) -> Array:
+    """A strength, at least the strongest asked, at which no penalised coefficient leaves zero: where a lane begins."""
+    free = enters(part, grad, jnp.asarray(jnp.inf, grad.dtype)) > 0
+    least = jnp.maximum(strongest, _FAINT * jnp.max(jnp.abs(grad)))
+    levels = least * 2.0 ** jnp.arange(_DOUBLINGS, dtype=grad.dtype)
+    loud = jax.lax.map(lambda s: jnp.any((enters(part, grad, s) > 0) & ~free), levels)
+    return jnp.where(jnp.all(loud), least, levels[jnp.argmin(loud)])
+
+
+def assemble(
+    risk: Risk | MultitaskRisk,
+    penalty: Penalty,
+    data: Data,
+    lanes: np.ndarray,
+    strengths: np.ndarray,
+    found: Solution,
+    tol: Array,
+    max_steps: int,
+) -> Solution:
+    """The fits with their status; those above the tolerance are solved again on all features, one by one."""
+    limit = max(float(tol), least_tolerance(tol.dtype))
+    missed = np.argwhere(~(found.gap <= limit))
+    for lane, at in missed:
+        f = bind(risk, data, jnp.asarray(lanes[lane]))
+        start = jax.tree.map(lambda x, i=lane, j=at: jnp.asarray(x[i, j]), found.params)
+        fit = fit_one(f, jnp.asarray(strengths[at], tol.dtype) * penalty, Newton(), start, tol, max_steps)
+        for to, new in zip(jax.tree.leaves(found), jax.tree.leaves(fit), strict=True):
+            to[lane, at] = np.asarray(new)
+    return jax.tree.map(jnp.asarray, found)
+
+
+def solution(params: PyTree, value: Any, gap: Any, steps: Any) -> Solution:
+    """Fits on the host, all of them converged until the tolerance is asked."""
+    gap = np.asarray(gap)
+    status: Any = np.full(gap.shape, Status.CONVERGED, np.int8)
+    return jax.tree.map(np.array, Solution(params, value, gap, steps, status))

@@ -1,0 +1,129 @@
+"""Least squares with an elementwise penalty through moments: X is read once, every lane is a Gram matrix."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg._typing import Array, Data, PyTree
+from jaxreg.moments import Moments, fold_moments, moments
+from jaxreg.paths._blocks import Vector, blocks, bucket, gather, quiet, solution, solve_block
+from jaxreg.penalties import Leafwise
+from jaxreg.solvers._certificate import Reference
+from jaxreg.solvers._loop import Solution
+from jaxreg.solvers._reduce import restorer
+from jaxreg.solvers.active_set import Gram
+
+
+class _Samples(NamedTuple):
+    """Every lane's Gram matrix (F, q, q), scale and means, and the moments of what each fold holds out."""
+
+    grams: Gram
+    refs: Reference
+    x_mean: Array
+    y_mean: Array
+    held: Moments | None
+
+
+def by_moments(
+    data: Data,
+    weights: Array,
+    masks: np.ndarray | None,
+    order: np.ndarray | None,
+    vector: Vector,
+    strengths: np.ndarray,
+    tol: Array,
+) -> tuple[Solution, Array | None]:
+    """Fit all lanes over all strengths, on the host; held-out scores (K, L) of the folds."""
+    part, intercept = vector
+    features = data[0].shape[1]
+    samples = _samples(*data, weights, masks, order, bucket(features), intercept)
+    wide = _widened(part, bucket(features), features)
+    count = 1 if masks is None else len(masks) + 1
+    starts = np.asarray(_starts(samples, wide, strengths[0]))
+    rows = [_along(samples, lane, wide, strengths, starts[lane], tol) for lane in range(count)]
+    coef, value, gap, steps = (np.stack([[*row] for row in column]) for column in zip(*rows, strict=True))
+    coef = coef[..., :features]
+    params, scores = _finish(samples, coef, intercept)
+    return solution(params, value, gap, steps), scores
+
+
+def _along(
+    samples: _Samples, lane: int, part: Leafwise, strengths: np.ndarray, start: np.ndarray, tol: Array
+) -> tuple[np.ndarray, ...]:
+    """One lane over all strengths, block after block from where the last one ended."""
+    last, at = np.zeros(samples.grams.cross.shape[1:], tol.dtype), start
+    gram, ref = _lane(samples, np.int32(lane))
+    made = []
+    for where, block in blocks(strengths):
+        fits = solve_block(gram, part, ref, block, last, at, tol)
+        last, at = fits.last, fits.last_at
+        made.append((where.stop - where.start, fits))
+    columns = ([np.asarray(getattr(fits, name))[:n] for n, fits in made] for name in ("coef", "value", "gap", "steps"))
+    return tuple(np.concatenate(column) for column in columns)
+
+
+@jax.jit
+def _lane(samples: _Samples, lane: Array) -> tuple[Gram, Reference]:
+    return jax.tree.map(lambda x: x[lane], (samples.grams, samples.refs))
+
+
+@jax.jit
+def _starts(samples: _Samples, part: Leafwise, strongest: Array) -> Array:
+    return jax.vmap(lambda cross: quiet(part, -cross, strongest))(samples.grams.cross)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _widened(part: Leafwise, size: int, features: int) -> Leafwise:
+    return gather(part, jnp.arange(size), features)
+
+
+@partial(jax.jit, static_argnames=("size", "intercept"))
+def _samples(
+    X: Array, y: Array, weights: Array, masks: Array | None, order: Array | None, size: int, intercept: bool
+) -> _Samples:
+    held = None if masks is None else fold_moments(X, y, weights, masks, order)
+    if held is None:
+        stats = jax.tree.map(lambda x: x[None], moments(X, y, weights))
+    else:
+        train, total = _training(X, y, weights, masks, order, held)
+        stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), train, total)
+    matrix, cross, square = stats.gram(centre=intercept)
+    size_of = jnp.diagonal(matrix, axis1=-2, axis2=-1)
+    noise = jnp.square(16 * jnp.finfo(X.dtype).eps * stats.x_mean) if intercept else jnp.zeros_like(size_of)
+    matrix = jnp.where(jnp.eye(X.shape[1], dtype=bool)[None] & (size_of <= noise)[..., None], 0.0, matrix)
+    raw = jnp.max(jnp.abs(stats.gram(centre=False)[1]), -1)
+    pulls = jnp.maximum(raw, jnp.abs(stats.y_mean)) if intercept else raw
+    tiny = jnp.finfo(X.dtype).tiny
+    refs = Reference(jnp.maximum(0.5 * square, tiny), jnp.maximum(pulls, tiny))
+    pad = size - X.shape[1]
+    grams = Gram(jnp.pad(matrix, ((0, 0), (0, pad), (0, pad))), jnp.pad(cross, ((0, 0), (0, pad))), square)
+    return _Samples(grams, refs, stats.x_mean, stats.y_mean, held)
+
+
+def _training(
+    X: Array, y: Array, weights: Array, masks: Array | None, order: Array | None, held: Moments
+) -> tuple[Moments, Moments]:
+    """Moments of each fold's training rows, and of all: less the fold's own where each row is held out once."""
+    assert masks is not None
+    if order is None:
+        return fold_moments(X, y, weights, ~masks, None), moments(X, y, weights)
+    first, rest = jax.tree.map(lambda x: x[0], held), jax.tree.map(lambda x: x[1:], held)
+    total = jax.lax.scan(lambda whole, fold: (whole + fold, None), first, rest)[0]
+    return jax.vmap(lambda fold: total - fold)(held), total
+
+
+@partial(jax.jit, static_argnames="intercept")
+def _finish(samples: _Samples, coef: Array, intercept: bool) -> tuple[PyTree, Array | None]:
+    """The user's parameters, and half the mean squared error of every fold's held-out rows."""
+    restore = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))
+    params = restore(coef, samples.x_mean, samples.y_mean)
+    if samples.held is None:
+        return params, None
+    bias = params["intercept"] if intercept else jnp.zeros(coef.shape[:2], coef.dtype)
+    errors = jax.vmap(lambda m, w, b: jax.vmap(m.squared_error)(w, b))
+    return params, 0.5 * errors(samples.held, coef[:-1], bias[:-1])

@@ -1,0 +1,36 @@
+"""What formulas for one entry share: parameters that broadcast and are in range, even functions through |x|."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg import _validate
+from jaxreg._pytree import show
+from jaxreg._typing import Array
+
+
+def spread(x: Array, *values: Any) -> tuple[Array, ...]:
+    """Every value in the dtype of x; numbers stay numbers, so that what depends on them alone is computed once."""
+    made = (jnp.asarray(v, x.dtype) for v in values)
+    return tuple(jnp.broadcast_to(v, x.shape) if v.ndim else v for v in made)
+
+
+def of_size(formula: Callable[..., Array], x: Array, *values: Any) -> Array:
+    """formula(|x|, *values), with derivative 0 at 0."""
+    return formula(x * jnp.sign(x), *spread(x, *values))
+
+
+def shrunk(formula: Callable[..., Array], x: Array, *values: Any) -> Array:
+    """formula(|x|, *values) with the sign of x; zeros are +0."""
+    size = of_size(formula, x, *values)
+    return jnp.where(size == 0, size, jnp.sign(x) * size)
+
+
+def require(owner: str, name: str, value: Any, holds: Callable[[np.ndarray], Any], expected: str) -> None:
+    """Raise ValueError unless every number of a concrete value is in range; tracers pass."""
+    if not _validate.traced(value) and not np.all(holds(np.asarray(value, float))):
+        raise ValueError(f"{owner}: {name} is {show(value)}, expected numbers {expected}.")
