@@ -21,50 +21,6 @@ STEPS = {"DavisYin": 400, "ADMM": 400, "PDHG": 800, "DouglasRachford": 400, "IST
 SOLVERS = {name: getattr(jr, name)() for name in STEPS}
 
 
-class _Scalar(jr.Loss):
-    """Losses of one variable without gradient, each with its prox and conjugate."""
-
-    smooth = False
-    dual = proximable = True
-
-
-@jr.pytree
-class Pinball(_Scalar):
-    """The quantile loss of level q: q r above the prediction, (q - 1) r below it, for r = y - z."""
-
-    level: float = 0.5
-
-    def __call__(self, prediction, target):
-        r = target - jnp.asarray(prediction)
-        terms = jnp.maximum(self.level * r, (self.level - 1) * r)
-        return terms if terms.ndim < 2 else jnp.sum(terms, -1)
-
-    def conjugate(self, dual, target):
-        slack = 8 * jnp.finfo(dual.dtype).eps
-        inside = (dual >= -self.level - slack) & (dual <= 1 - self.level + slack)
-        return jnp.where(inside, dual * target, jnp.inf)
-
-    def prox(self, prediction, target, step=1.0):
-        return prediction + jnp.clip(target - prediction, (self.level - 1) * step, self.level * step)
-
-
-@jr.pytree
-class Margin(_Scalar):
-    """The hinge of targets 0 and 1."""
-
-    def __call__(self, prediction, target):
-        return jnp.maximum(1 - (2 * target - 1) * prediction, 0.0)
-
-    def conjugate(self, dual, target):
-        a, slack = (2 * target - 1) * dual, 8 * jnp.finfo(dual.dtype).eps
-        return jnp.where((a <= slack) & (a >= -1 - slack), a, jnp.inf)
-
-    def prox(self, prediction, target, step=1.0):
-        sign = 2 * target - 1
-        margin = sign * prediction
-        return sign * (margin + jnp.clip(1 - margin, 0.0, step))
-
-
 def sample(dtype="float64"):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30, 6))
@@ -141,13 +97,13 @@ CASES = {
         ),
     ),
     "absolute": (
-        jr.risk(jr.linear, Pinball(0.5)),
+        jr.risk(jr.linear, jr.Absolute()),
         0.02 * jr.L1(),
         sample,
-        lambda w, X, y: 0.5 * cp.norm1(X @ w - y) / len(y) + 0.02 * cp.norm1(w),
+        lambda w, X, y: cp.norm1(X @ w - y) / len(y) + 0.02 * cp.norm1(w),
     ),
     "machine": (
-        jr.risk(jr.linear, Margin()),
+        jr.risk(jr.linear, jr.Hinge()),
         0.05 * jr.Ridge(),
         lambda dtype="float64": (sample(dtype)[0], (sample(dtype)[1] > 0).astype(dtype)),
         lambda w, X, y: cp.sum(cp.pos(1 - cp.multiply(2 * y - 1, X @ w))) / len(y) + 0.025 * cp.sum_squares(w),
@@ -309,7 +265,7 @@ def test_quantile_regression_is_that_of_scikit_learn(x64):
     X, y = sample()
     for level in (0.2, 0.5, 0.9):
         peer = QuantileRegressor(quantile=level, alpha=0.02, solver="highs").fit(X, y)
-        risk = jr.risk(jr.linear, Pinball(level))
+        risk = jr.risk(jr.linear, jr.Quantile(level))
         for solver in (jr.ADMM(), jr.PDHG()):
             sol = jr.minimize(risk, 0.02 * jr.L1(), jr.linear_params((X, y)), (X, y), solver=solver, tol=1e-9)
             np.testing.assert_allclose(sol.params["coef"], peer.coef_, atol=1e-5)
@@ -408,7 +364,7 @@ def test_too_many_unknowns_to_differentiate_are_refused(x64):
     X, y = rng.normal(size=(2100, 2)), rng.normal(size=2100)
 
     def of(s):
-        risk = jr.risk(jr.linear, Pinball(0.5))
+        risk = jr.risk(jr.linear, jr.Quantile(0.5))
         return jr.minimize(risk, s * jr.L1(), np.zeros(2), (X, y), max_steps=1, solver=jr.PDHG()).value
 
     with pytest.raises(TypeError, match="at most 2048"):
@@ -444,8 +400,17 @@ def test_other_refusals():
     for risk in (jr.risk(jr.linear, jr.Poisson()), jr.risk(lambda w, X: X @ w, jr.Squared())):
         with pytest.raises(TypeError, match="use PDHG"):
             jr.minimize(risk, penalty, init, (X, np.abs(y)), solver=jr.ADMM())
+    with pytest.raises(TypeError, match="rows interact"):
+        times = np.stack([1 + np.abs(y), np.ones_like(y)], -1)
+        jr.minimize(
+            jr.risk(jr.linear, jr.Cox()),
+            0.1 * jr.L1(),
+            init,
+            (X, times),
+            solver=jr.ProxSVRG(jax.random.key(0), step=0.1),
+        )
     with pytest.raises(TypeError, match="needs a prox and the linear model"):
-        jr.minimize(jr.risk(lambda w, X: X @ w, Margin()), penalty, init, (X, np.abs(y)))
+        jr.minimize(jr.risk(lambda w, X: X @ w, jr.Hinge()), penalty, init, (X, (y > 0).astype(y.dtype)))
     with pytest.raises(ValueError, match="expected 'auto'"):
         jr.minimize(SQUARED, penalty, init, (X, y), solver="fista")
 
@@ -470,8 +435,8 @@ def test_panoc_takes_few_steps_on_a_bad_problem(dtype: np.dtype):
     y = (X[:, 3] + 0.1 * X[:, 9] + rng.normal(size=60) > 0).astype(dtype)
     tol = 1e-8 if dtype == np.float64 else 1e-4
     run = partial(jr.minimize, LOGISTIC, 1e-3 * jr.L1(), np.zeros(10, dtype), (X, y), tol=tol, on_fail="ignore")
-    quick, slow = run(solver=jr.PANOC(), max_steps=1000), run(solver=jr.FISTA(), max_steps=1000)
-    assert quick.status == 0 and quick.steps <= 400 and slow.status != 0
+    quick, slow = run(solver=jr.PANOC()), run(solver=jr.FISTA(), max_steps=2000)
+    assert quick.status == 0 and quick.steps <= 400 and 2 * quick.steps < slow.steps
 
 
 def test_more_parameters_than_a_factor_holds_go_by_conjugate_gradients(x64):
