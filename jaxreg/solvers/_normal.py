@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +43,7 @@ def factorise(H: Callable[[PyTree], PyTree], M: Callable[[PyTree], PyTree], like
     values, vectors = jnp.linalg.eigh(h + scale * m)
     cut = flat.size * jnp.finfo(flat.dtype).eps * values[-1]
     half = jnp.where(values > cut, 1 / jnp.sqrt(jnp.where(values > cut, values, 1.0)), 0.0)
-    whitened = vectors * half[None]
+    whitened = vectors * half[None, :]
     share, turned = jnp.linalg.eigh(matmul(whitened.T, matmul(scale * m, whitened)))
     return Factors(matmul(whitened, turned), jnp.clip(share, 0.0, 1.0), scale)
 
@@ -57,10 +58,7 @@ def solve(
 ) -> PyTree:
     """(H + ρM)⁻¹ right, the least solution in the factors' metric; by conjugate gradients from `start` where large."""
     if factors is None:
-
-        def apply(v: PyTree) -> PyTree:
-            return _tree.add_scale(H(v), rho, M(v))
-
+        apply: Any = lambda v: _tree.add_scale(H(v), rho, M(v))  # noqa: E731
         return jax.scipy.sparse.linalg.cg(apply, right, x0=start, tol=_CG_TOL, maxiter=_CG_STEPS)[0]
     flat, unravel = ravel_pytree(right)
     ratio = rho / factors.scale

@@ -49,8 +49,10 @@ class ProxSVRG:
     patience: int = static(default=100)
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> ProxSVRGState:
-        """Start from `params`. Raises TypeError where no step is given or known."""
+        """Start from `params`. Raises TypeError where no step is given or known, or rows interact."""
         dtype = _tree.dtype(params)
+        if not f.risk.loss.rowwise:
+            raise TypeError(f"ProxSVRG(key) draws single rows, but rows interact in {f.risk.loss!r}: use FISTA().")
         if self.step is None and not f.is_bounded:
             raise TypeError("ProxSVRG(key) needs a step here: the curvature of single rows is not known.")
         step = _row_step(f, params, self.batch) if self.step is None else jnp.asarray(self.step)

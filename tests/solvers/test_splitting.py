@@ -10,57 +10,15 @@ import pytest
 from sklearn.linear_model import QuantileRegressor
 
 import jaxreg as jr
+from jaxreg.solvers._certificate import certify, reference
 from jaxreg.solvers._problem import bind
+from jaxreg.solvers.minimize import choose
 
 SQUARED, LOGISTIC = jr.risk(jr.linear, jr.Squared()), jr.risk(jr.linear, jr.Logistic())
 D = np.diff(np.eye(6), axis=0)
 GRAPH = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 1.0, -1.0, 0.0], [1.0, 0.0, 0.0, -1.0]])
 STEPS = {"DavisYin": 400, "ADMM": 400, "PDHG": 800, "DouglasRachford": 400, "ISTA": 1500, "PANOC": 100, "FISTA": 500}
 SOLVERS = {name: getattr(jr, name)() for name in STEPS}
-
-
-class _Scalar(jr.Loss):
-    """Losses of one variable without gradient, each with its prox and conjugate."""
-
-    smooth = False
-    dual = proximable = True
-
-
-@jr.pytree
-class Pinball(_Scalar):
-    """The quantile loss of level q: q r above the prediction, (q - 1) r below it, for r = y - z."""
-
-    level: float = 0.5
-
-    def __call__(self, prediction, target):
-        r = target - jnp.asarray(prediction)
-        terms = jnp.maximum(self.level * r, (self.level - 1) * r)
-        return terms if terms.ndim < 2 else jnp.sum(terms, -1)
-
-    def conjugate(self, dual, target):
-        slack = 8 * jnp.finfo(dual.dtype).eps
-        inside = (dual >= -self.level - slack) & (dual <= 1 - self.level + slack)
-        return jnp.where(inside, dual * target, jnp.inf)
-
-    def prox(self, prediction, target, step=1.0):
-        return prediction + jnp.clip(target - prediction, (self.level - 1) * step, self.level * step)
-
-
-@jr.pytree
-class Margin(_Scalar):
-    """The hinge of targets 0 and 1."""
-
-    def __call__(self, prediction, target):
-        return jnp.maximum(1 - (2 * target - 1) * prediction, 0.0)
-
-    def conjugate(self, dual, target):
-        a, slack = (2 * target - 1) * dual, 8 * jnp.finfo(dual.dtype).eps
-        return jnp.where((a <= slack) & (a >= -1 - slack), a, jnp.inf)
-
-    def prox(self, prediction, target, step=1.0):
-        sign = 2 * target - 1
-        margin = sign * prediction
-        return sign * (margin + jnp.clip(1 - margin, 0.0, step))
 
 
 def sample(dtype="float64"):
@@ -99,12 +57,7 @@ CASES = {
         SQUARED,
         jr.Box(-0.5, 0.8) + 0.2 * jr.L2(),
         sample,
-        lambda w, X, y: (
-            squares((X, y))(w)
-            + 0.2 * cp.norm(w, 2)
-            + cp.sum(cp.maximum(w - 0.8, 0)) * 1e4
-            + cp.sum(cp.maximum(-w - 0.5, 0)) * 1e4
-        ),
+        lambda w, X, y: squares((X, y))(w) + 0.2 * cp.norm(w, 2) + cp.transforms.indicator([w >= -0.5, w <= 0.8]),
     ),
     "three": (
         SQUARED,
@@ -144,13 +97,13 @@ CASES = {
         ),
     ),
     "absolute": (
-        jr.risk(jr.linear, Pinball(0.5)),
+        jr.risk(jr.linear, jr.Absolute()),
         0.02 * jr.L1(),
         sample,
-        lambda w, X, y: 0.5 * cp.norm1(X @ w - y) / len(y) + 0.02 * cp.norm1(w),
+        lambda w, X, y: cp.norm1(X @ w - y) / len(y) + 0.02 * cp.norm1(w),
     ),
     "machine": (
-        jr.risk(jr.linear, Margin()),
+        jr.risk(jr.linear, jr.Hinge()),
         0.05 * jr.Ridge(),
         lambda dtype="float64": (sample(dtype)[0], (sample(dtype)[1] > 0).astype(dtype)),
         lambda w, X, y: cp.sum(cp.pos(1 - cp.multiply(2 * y - 1, X @ w))) / len(y) + 0.025 * cp.sum_squares(w),
@@ -180,7 +133,7 @@ def optimum():
             init, (X, y) = start(case)
             w = cp.Variable(init.shape)
             problem = cp.Problem(cp.Minimize(CASES[case][3](w, X, y)))
-            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+            problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
             found[case] = float(problem.value), np.asarray(w.value)
         return found[case]
 
@@ -200,32 +153,57 @@ def test_every_splitting_solver_finds_the_optimum(case: str, name: str, dtype: n
     sol = fit(case, SOLVERS[name], dtype, tol=tol, max_steps=2000)
     value, point = optimum(case)
     assert sol.status == 0 and sol.gap <= tol and sol.params.dtype == dtype
-    assert sol.steps <= 2 * STEPS[name]
+    assert sol.steps <= 3 * STEPS[name]
     assert abs(float(sol.value) - value) <= 5 * tol
     if dtype == np.float64:
         np.testing.assert_allclose(sol.params, point, atol=1e-3)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_auto_chooses_a_solver_that_can(case: str, x64, optimum):
+CHOICES = {"l1+nuclear": jr.DavisYin, "three": jr.ADMM, "fused": jr.ADMM, "logistic": jr.ADMM, "absolute": jr.ADMM}
+
+
+@pytest.mark.parametrize("case", CHOICES)
+def test_auto_chooses_a_solver_that_can(case: str, x64):
+    """By the problem's form; "auto" is what None is, and the fit is that of the solver named."""
+    risk, penalty, _, _ = CASES[case]
+    init, (X, y) = start(case)
+    f = bind(risk, (jnp.asarray(X), jnp.asarray(y)), jnp.ones(30))
     for solver in ("auto", None):
-        sol = fit(case, solver, tol=1e-8)
-        assert sol.status == 0 and abs(float(sol.value) - optimum(case)[0]) <= 1e-6
+        assert type(choose(f, penalty, init, solver)) is CHOICES[case]
+    assert type(choose(f, penalty, init, jr.PDHG())) is jr.PDHG
+    wide = np.zeros(2000)
+    g = bind(risk, (jnp.zeros((30, 2000)), jnp.zeros(30)), jnp.ones(30))
+    assert type(choose(g, jr.L1() + jr.L1().of(jnp.diff), wide)) is jr.PDHG
+    np.testing.assert_array_equal(
+        fit(case, "auto", max_steps=20, on_fail="ignore").params,
+        fit(case, CHOICES[case](), max_steps=20, on_fail="ignore").params,
+    )
 
 
-@pytest.mark.parametrize("name", ["DavisYin", "ADMM", "PDHG", "DouglasRachford"])
-@pytest.mark.parametrize("case", ["l1+nuclear", "rows+columns", "fused", "absolute", "machine"])
+TRUTHS = [(c, n) for c in ("l1+nuclear", "fused", "absolute") for n in able(c)]
+
+
+@pytest.mark.parametrize(("case", "name"), TRUTHS)
 def test_the_gap_is_never_below_the_truth(case: str, name: str, x64, optimum):
-    """Stopped early, the reported gap still bounds the distance to the optimum of the conic solver."""
-    if name not in able(case):
-        return
-    value = optimum(case)[0]
-    risk = CASES[case][0]
-    init, data = start(case)
-    zero = float(risk(init, data))
-    for steps in (0, 10, 20, 60, 100, 200):
-        sol = fit(case, SOLVERS[name], tol=0.0, max_steps=steps, on_fail="ignore")
-        assert sol.gap * zero >= float(sol.value) - value - 1e-9 * zero
+    """All along the way the gap bounds the distance to the optimum of the conic solver."""
+    risk, penalty, _, _ = CASES[case]
+    init, data = jax.tree.map(jnp.asarray, start(case))
+    solver, value = SOLVERS[name], optimum(case)[0]
+    f, penalty = bind(risk, data, jnp.ones(30)), jax.tree.map(jnp.asarray, penalty)
+    ref = reference(f, penalty, init)
+
+    @jax.jit
+    def walk(state):
+        def step(s, _):
+            s = jax.lax.fori_loop(0, 5, lambda _, s: solver.update(f, penalty, s), s)
+            return s, certify(f, penalty, s.params, ref, s.step, s.duals)
+
+        return jax.lax.scan(step, state, None, length=200)[1]
+
+    values, gaps = map(np.asarray, walk(solver.init(f, penalty, init)))
+    true = (values - value) / float(ref.objective)
+    assert (gaps >= true - 1e-8).all()
+    assert true[0] > 1e-6 and gaps[-1] < 1e-5
 
 
 @pytest.mark.parametrize("name", [n for n in STEPS if n != "FISTA"])
@@ -287,7 +265,7 @@ def test_quantile_regression_is_that_of_scikit_learn(x64):
     X, y = sample()
     for level in (0.2, 0.5, 0.9):
         peer = QuantileRegressor(quantile=level, alpha=0.02, solver="highs").fit(X, y)
-        risk = jr.risk(jr.linear, Pinball(level))
+        risk = jr.risk(jr.linear, jr.Quantile(level))
         for solver in (jr.ADMM(), jr.PDHG()):
             sol = jr.minimize(risk, 0.02 * jr.L1(), jr.linear_params((X, y)), (X, y), solver=solver, tol=1e-9)
             np.testing.assert_allclose(sol.params["coef"], peer.coef_, atol=1e-5)
@@ -341,7 +319,7 @@ def test_statuses(case: str, name: str, x64):
     assert run(0.5, 0 * ones) == jr.Status.EMPTY
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["l1+nuclear", "box+l2", "fused", "logistic", "absolute", "machine"])
 def test_implicit_derivatives_of_split_solutions(case: str, x64):
     """In the strength and the targets, forward and reverse, against finite differences of the whole fit."""
     risk, penalty, _, _ = CASES[case]
@@ -386,7 +364,7 @@ def test_too_many_unknowns_to_differentiate_are_refused(x64):
     X, y = rng.normal(size=(2100, 2)), rng.normal(size=2100)
 
     def of(s):
-        risk = jr.risk(jr.linear, Pinball(0.5))
+        risk = jr.risk(jr.linear, jr.Quantile(0.5))
         return jr.minimize(risk, s * jr.L1(), np.zeros(2), (X, y), max_steps=1, solver=jr.PDHG()).value
 
     with pytest.raises(TypeError, match="at most 2048"):
@@ -410,14 +388,29 @@ def test_a_solver_that_cannot_names_those_that_can(name: str, case: str, message
         fit(case, SOLVERS[name], "float32")
 
 
+def test_a_map_that_is_not_linear_is_refused(x64):
+    X, y = sample()
+    with pytest.raises(Exception, match=r"(?i)transpose|linear"):
+        jr.minimize(SQUARED, 0.1 * jr.L1().of(jnp.sin), np.zeros(6), (X, y))
+
+
 def test_other_refusals():
     X, y = sample("float32")
     penalty, init = 0.1 * jr.L1().of(D), np.zeros(6, "float32")
     for risk in (jr.risk(jr.linear, jr.Poisson()), jr.risk(lambda w, X: X @ w, jr.Squared())):
         with pytest.raises(TypeError, match="use PDHG"):
             jr.minimize(risk, penalty, init, (X, np.abs(y)), solver=jr.ADMM())
+    with pytest.raises(TypeError, match="rows interact"):
+        times = np.stack([1 + np.abs(y), np.ones_like(y)], -1)
+        jr.minimize(
+            jr.risk(jr.linear, jr.Cox()),
+            0.1 * jr.L1(),
+            init,
+            (X, times),
+            solver=jr.ProxSVRG(jax.random.key(0), step=0.1),
+        )
     with pytest.raises(TypeError, match="needs a prox and the linear model"):
-        jr.minimize(jr.risk(lambda w, X: X @ w, Margin()), penalty, init, (X, np.abs(y)))
+        jr.minimize(jr.risk(lambda w, X: X @ w, jr.Hinge()), penalty, init, (X, (y > 0).astype(y.dtype)))
     with pytest.raises(ValueError, match="expected 'auto'"):
         jr.minimize(SQUARED, penalty, init, (X, y), solver="fista")
 
@@ -442,8 +435,8 @@ def test_panoc_takes_few_steps_on_a_bad_problem(dtype: np.dtype):
     y = (X[:, 3] + 0.1 * X[:, 9] + rng.normal(size=60) > 0).astype(dtype)
     tol = 1e-8 if dtype == np.float64 else 1e-4
     run = partial(jr.minimize, LOGISTIC, 1e-3 * jr.L1(), np.zeros(10, dtype), (X, y), tol=tol, on_fail="ignore")
-    quick, slow = run(solver=jr.PANOC(), max_steps=1000), run(solver=jr.FISTA(), max_steps=1000)
-    assert quick.status == 0 and quick.steps <= 400 and slow.status != 0
+    quick, slow = run(solver=jr.PANOC()), run(solver=jr.FISTA(), max_steps=2000)
+    assert quick.status == 0 and quick.steps <= 400 and 2 * quick.steps < slow.steps
 
 
 def test_more_parameters_than_a_factor_holds_go_by_conjugate_gradients(x64):
