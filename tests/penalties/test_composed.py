@@ -68,7 +68,7 @@ TREE = {"coef": np.ones((4, 3), "float32"), "intercept": np.ones(3, "float32")}
 SPLITS = {
     "one": (jr.L1() + jr.Ridge(), [("L1() + Ridge()", None)]),
     "two": (jr.L1() + jr.Nuclear(), [("L1()", None), ("Nuclear()", None)]),
-    "sets first": (jr.L2() + jr.Box(0, 1), [("Box(lower=0, upper=1)", None), ("L2(axis=None)", None)]),
+    "sets first": (jr.L2() + jr.Box(0, 1), [("Box(lower=0, upper=1)", None), ("L2()", None)]),
     "greedy": (
         jr.L1() + jr.L2(axis=1) + jr.L2(axis=0) + jr.NonNegative() + jr.Ridge(),
         [("NonNegative() + L1() + L2(axis=1) + Ridge()", None), ("L2(axis=0)", None)],

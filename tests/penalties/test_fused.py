@@ -71,7 +71,8 @@ def test_proxes_scale(size: float, dtype: np.dtype):
 def test_a_metric_with_free_and_fixed_entries(x64):
     x = np.array([0.0, 3.0, 5.0, 9.0])
     moved = jr.TV1D().prox(x, np.array([0.0, 1.0, np.inf, 0.5]))
-    np.testing.assert_allclose(moved, [0.0, 3.0, 3.0, 8.5])
+    np.testing.assert_allclose(np.delete(moved, 2), [0.0, 3.0, 8.5])
+    assert 3 <= moved[2] <= 8.5  # a free entry may lie anywhere between its neighbours
     np.testing.assert_allclose(jr.TV1D().prox(x, np.full(4, np.inf)), np.full(4, 4.25))
     moved = jax.jit(lambda step: jr.TV1D().prox(x, step))(np.array([0.0, 1.0, 0.0, 0.0]))
     assert moved[0] == 0 and moved[2] == 5 and moved[3] == 9
@@ -230,7 +231,7 @@ def test_nothing_and_next_to_nothing(g: jr.Penalty, dtype: np.dtype):
 def test_half_precision_is_kept(g: jr.Penalty, half):
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 6)), half)
     z = g.prox(x, 0.25)
-    assert z.dtype == half == g.value(x).dtype
+    assert z.dtype == half and g.value(x).dtype == jnp.float32
     np.testing.assert_allclose(np.asarray(z, float), g.prox(x.astype("float32"), 0.25), atol=0.02)
 
 

@@ -37,18 +37,19 @@ def split(edges: tuple[tuple[int, int], ...], n: int) -> Forests:
             links[k].setdefault(here, []).append((there, e))
         start, stop = far[k].get(a, a), far[k].get(b, b)
         far[k][start], far[k][stop] = stop, start
-    return _layout([_walk(forest, n) for forest in links], len(edges))
+    return _layout([_walk(forest, n) for forest in links], n, len(edges))
 
 
 @lru_cache(maxsize=64)
 def grid(rows: int, columns: int) -> Forests:
     """A grid, numbered row by row: its rows and its columns."""
     index = np.arange(rows * columns).reshape(rows, columns)
+    wide, high = max(columns - 1, 0), max(rows - 1, 0)
     across, down = np.full((rows, columns), -1), np.full((columns, rows), -1)
-    across[:, :-1] = np.arange(rows * (columns - 1)).reshape(rows, columns - 1)
-    down[:, :-1] = across.max(initial=-1) + 1 + np.arange(columns * (rows - 1)).reshape(columns, rows - 1)
+    across[:, :wide] = np.arange(rows * wide).reshape(rows, wide)
+    down[:, :high] = rows * wide + np.arange(columns * high).reshape(columns, high)
     paths = [(index.ravel(), across.ravel()[:-1]), (index.T.ravel(), down.ravel()[:-1])]
-    return _layout([p for p in paths if (p[1] >= 0).any()], rows * (columns - 1) + columns * (rows - 1))
+    return _layout([p for p in paths if (p[1] >= 0).any()], rows * columns, rows * wide + columns * high)
 
 
 def _fits(links: dict[int, list[tuple[int, int]]], far: dict[int, int], a: int, b: int) -> bool:
@@ -73,9 +74,9 @@ def _walk(links: dict[int, list[tuple[int, int]]], n: int) -> tuple[list[int], l
     return order, edge[:-1]
 
 
-def _layout(paths: Sequence[tuple[Any, Any]], count: int) -> Forests:
-    order = np.array([p[0] for p in paths], np.int32)
-    edge = np.array([p[1] for p in paths], np.int32)
+def _layout(paths: Sequence[tuple[Any, Any]], n: int, count: int) -> Forests:
+    order = np.array([p[0] for p in paths], np.int32).reshape(len(paths), n)
+    edge = np.array([p[1] for p in paths], np.int32).reshape(len(paths), max(n - 1, 0))
     place = np.zeros(count, np.int32)
     at = np.flatnonzero(edge.ravel() >= 0)
     place[edge.ravel()[at]] = at

@@ -75,10 +75,12 @@ class GraphTV(Leafwise):
         return jnp.expand_dims(weights, tuple(range(x.ndim - 1)))
 
 
+_graphs = jax.jit(jax.vmap(graph_prox, in_axes=(0, 0, None)))  # compiled once a shape
+
+
 def prox_rows(x: Array, strength: Array, layout: Forests) -> Array:
     """Prox of every row (last axis) with one strength per edge, at least float32."""
     if strength.size == 0 or x.size == 0:
         return x
     flat = x.astype(strength.dtype).reshape(-1, x.shape[-1]), strength.reshape(-1, strength.shape[-1])
-    moved = jax.vmap(lambda y, s: graph_prox(y, s, layout))(*flat).reshape(x.shape)
-    return moved.astype(x.dtype)
+    return _graphs(*flat, layout).reshape(x.shape).astype(x.dtype)

@@ -62,7 +62,7 @@ class TrendFilter(Leafwise):
         strength = jnp.broadcast_to(step, (*rows.shape[:-1], n - self.order - 1))
         D = jnp.asarray(np.diff(np.eye(n), self.order + 1, axis=0), step.dtype)
         flat = rows.astype(step.dtype).reshape(-1, n), strength.reshape(-1, n - self.order - 1)
-        moved = jax.vmap(lambda y, s: _trend_prox(y, s, D)[0])(*flat)
+        moved = _trends(*flat, D)[0]
         return jnp.moveaxis(moved.reshape(rows.shape), -1, self.axis).astype(x.dtype)
 
 
@@ -136,3 +136,6 @@ def _objective(z: Array, x: Array, strength: Array, D: Array) -> Array:
     size = jnp.abs(matmul(D, z))
     penalty = jnp.where(size <= jnp.finfo(x.dtype).eps, 0.0, size * strength)
     return jnp.sum(penalty) + 0.5 * jnp.sum(jnp.square(z - x))
+
+
+_trends = jax.jit(jax.vmap(_trend_prox, in_axes=(0, 0, None)))  # compiled once a shape

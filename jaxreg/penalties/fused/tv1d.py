@@ -57,6 +57,9 @@ def _with_axis(g: TV1D, x: Array) -> Array:
     return x
 
 
+_chains = jax.jit(jax.vmap(chain_prox))  # compiled once a shape, outside of transformations too
+
+
 def prox_rows(x: Array, step: Array) -> Array:
     """Prox of every row (last axis, n >= 2) with one step, one per difference or one per entry, at least float32."""
     wide = x.astype(step.dtype)
@@ -67,7 +70,7 @@ def prox_rows(x: Array, step: Array) -> Array:
     else:
         weight, strength = jnp.ones_like(wide), jnp.broadcast_to(step, edges)
     flat = (v.reshape(-1, v.shape[-1]) for v in (wide, weight, strength))
-    moved = jax.vmap(chain_prox)(*flat).reshape(x.shape)
+    moved = _chains(*flat).reshape(x.shape)
     fixed = (step == 0) if step.shape == x.shape else False
     return jnp.where(fixed, x, moved.astype(x.dtype))
 

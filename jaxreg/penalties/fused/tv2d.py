@@ -38,8 +38,9 @@ class TV2D(Leafwise):
         _need_matrix(x)
         layout = grid(*x.shape[-2:])
         step = jnp.asarray(step, jnp.promote_types(x.dtype, jnp.float32))
-        strength = jnp.broadcast_to(step, (*x.shape[:-2], 1, len(layout.place))).reshape(*x.shape[:-2], -1)
-        return prox_rows(x.reshape(*x.shape[:-2], -1), strength, layout).reshape(x.shape)
+        batch, (rows, columns) = x.shape[:-2], x.shape[-2:]
+        strength = jnp.broadcast_to(step, (*batch, 1, len(layout.place))).reshape(*batch, len(layout.place))
+        return prox_rows(x.reshape(*batch, rows * columns), strength, layout).reshape(x.shape)
 
 
 def _need_matrix(x: Array) -> None:
