@@ -89,7 +89,7 @@ def test_latent_groups_meet_their_optimality_conditions(groups: tuple, weights: 
     x, step = (sizes * rng.normal(size=(30, 12))).astype(dtype), (10 ** rng.uniform(-2, 2, 30)).astype(dtype)
     z = jax.vmap(g.prox)(x, step)
     assert np.asarray(z == 0).any() and np.asarray(z != 0).any()
-    u, rough = np.asarray(x - z, np.float64), 256 * np.finfo(dtype).eps
+    u, rough = np.asarray(x - z, np.float64), 8 * np.finfo(dtype).eps
     slack = rough * np.abs(x).max(1)
     norms = np.array([[np.linalg.norm(v[list(k)]) for k in groups] for v in u])
     assert (norms <= step[:, None] * weights + slack[:, None]).all()

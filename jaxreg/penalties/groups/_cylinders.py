@@ -53,10 +53,11 @@ def multipliers(problem: Cylinders) -> Array:
     fixed = Cylinders(*(jax.lax.stop_gradient(v) for v in problem))
     y, slack, scale = _from_inside(fixed)
     idle = (jnp.max(fixed.strain(jnp.zeros_like(y)), initial=0) <= 1) & (fixed.delta > 0)
-    y = jnp.where((y > slack * scale) & ~idle & (jnp.max(fixed.sizes, initial=0) > 0), y, 0.0)
+    y = jnp.where((y > slack * scale) & (scale > 0) & ~idle, y, 0.0)  # a group of zeros never holds
     y = jax.lax.fori_loop(0, _EXACT_STEPS, lambda _, y: _refined(fixed, y), y)
     y = jax.lax.stop_gradient(y)
-    return y + _solved(fixed.bend(y), y > 0, 0.5 * (problem.strain(y) - 1.0))
+    moved = _solved(fixed.bend(y), y > 0, 0.5 * (problem.strain(y) - 1.0))
+    return y + (moved - jax.lax.stop_gradient(moved))
 
 
 def _from_inside(problem: Cylinders) -> tuple[Array, Array, Array]:
