@@ -29,7 +29,7 @@ class GroupL2(Leafwise):
     Raises ValueError for labels that are not 0..G-1, each in use, or do not fit the axis.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.GroupL2([0, 0, 1], weights=jnp.array([2.5, 1.0])).prox(jnp.array([3.0, 4.0, -0.5]), 1.0).tolist()
+    >>> jr.GroupL2([0, 0, 1], weights=jnp.array([2.5, 1.0])).prox(jnp.array([3.0, 4.0, 0.5]), 1.0).tolist()
     [1.5, 2.0, 0.0]
     """
 

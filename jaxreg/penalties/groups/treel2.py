@@ -44,7 +44,7 @@ class TreeL2(Leafwise):
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> g = jr.TreeL2([(0,), (1,), (0, 1)], weights=jnp.ones(3))
-    >>> g.prox(jnp.array([6.0, -0.5]), 1.0).tolist()
+    >>> g.prox(jnp.array([6.0, 0.5]), 1.0).tolist()
     [4.0, 0.0]
     """
 
