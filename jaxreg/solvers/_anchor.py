@@ -10,7 +10,7 @@ from jaxreg import _tree
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 
-_ENOUGH, _SOME, _LONG = 0.2, 0.8, 0.36
+_ENOUGH, _SOME, _LONG, _PATIENCE = 0.2, 0.8, 0.36, 20
 """Restart when the residual fell by the first factor, or by the second and rises, or after a share of all steps."""
 
 
@@ -41,7 +41,8 @@ def anchored(anchor: Anchor, point: PyTree, image: PyTree, residual: Array, firm
     k, over = anchor.count, 1.0 if firm else 0.5
     first = jnp.where(k == 0, residual, anchor.first)
     done = (residual <= _ENOUGH * first) | ((residual <= _SOME * first) & (residual > anchor.last))
-    restart = (k > 0) & (done | (k >= _LONG * anchor.total))
+    noise = (k >= _PATIENCE) & (residual > first)  # a map that is only nonexpansive lets rounding grow
+    restart = (k > 0) & (done | noise | (k >= _LONG * anchor.total))
     share = 1 / (k + 2).astype(first.dtype)
     reflected = _tree.add_scale(image, over, _tree.sub(image, point))
     mixed = _tree.add_scale(reflected, share, _tree.sub(anchor.point, reflected))

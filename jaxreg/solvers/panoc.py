@@ -79,7 +79,8 @@ class PANOC:
         move = ravel_pytree(_tree.sub(trial, state.point))[0]
         fresh = jnp.isinf(state.envelope)
         known = remember(state.memory, move, residual - state.residual)
-        memory = _tree.where(fresh, state.memory, known)
+        lost = fresh | (state.fraction == 0)  # every share of the direction was refused: its pairs mislead
+        memory = _tree.where(lost, forget(self.memory, residual), known)
         one = jnp.ones((), t.dtype)
         taken = PANOCState(new, trial, residual, envelope, direction(memory, residual), one, memory, t)
         shorter = jnp.where(state.fraction > 0.5**_TRIALS, 0.5 * state.fraction, 0.0)

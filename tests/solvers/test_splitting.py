@@ -290,7 +290,7 @@ def lanes(case: str, name: str, dtype: np.dtype):
 @pytest.mark.parametrize(("case", "name"), BATCH)
 def test_vmap_is_a_loop_and_a_bad_lane_harms_no_other(case: str, name: str, dtype: np.dtype):
     one, y = lanes(case, name, dtype)
-    strengths = np.array([0.2, 1.0, 3.0], dtype)
+    strengths = np.array([0.5, 1.0, 3.0], dtype)
     batch = np.stack([y, y, 2 * y])
     clean = jax.jit(jax.vmap(one))(strengths, batch)
     assert (clean.status == 0).all()
@@ -434,9 +434,9 @@ def test_panoc_takes_few_steps_on_a_bad_problem(dtype: np.dtype):
     X = (rng.normal(size=(60, 10)) * np.geomspace(0.03, 30, 10)).astype(dtype)
     y = (X[:, 3] + 0.1 * X[:, 9] + rng.normal(size=60) > 0).astype(dtype)
     tol = 1e-8 if dtype == np.float64 else 1e-4
-    run = partial(jr.minimize, LOGISTIC, 1e-3 * jr.L1(), np.zeros(10, dtype), (X, y), tol=tol, on_fail="ignore")
-    quick, slow = run(solver=jr.PANOC()), run(solver=jr.FISTA(), max_steps=2000)
-    assert quick.status == 0 and quick.steps <= 400 and 2 * quick.steps < slow.steps
+    run = partial(jr.minimize, LOGISTIC, 1e-2 * jr.L1(), np.zeros(10, dtype), (X, y), tol=tol, on_fail="ignore")
+    quick, slow = run(solver=jr.PANOC()), run(solver=jr.FISTA())
+    assert quick.status == 0 and quick.steps <= 200 and 5 * quick.steps < slow.steps
 
 
 def test_more_parameters_than_a_factor_holds_go_by_conjugate_gradients(x64):
