@@ -79,9 +79,13 @@ class Sum(Leafwise):
 
 
 def _has_conjugate(terms: Sequence[Leafwise]) -> bool:
-    """Whether a quadratic makes the conjugate finite or the rest is a gauge, and the rest has a prox."""
-    rest = [t for t in terms if not t.quadratic]
-    finite = len(rest) < len(terms) or _rules.is_gauge(rest)
+    """Whether a quadratic makes the conjugate finite or the rest is a gauge, and the rest has a prox.
+
+    Where entries meet in the rest, a quadratic that may leave some of them flat does not do.
+    """
+    rest, quadratics = [t for t in terms if not t.quadratic], [t for t in terms if t.quadratic]
+    apart = all(t.elementwise for t in rest)
+    finite = any(apart or t.uniform for t in quadratics) or _rules.is_gauge(rest)
     return finite and all(t.convex for t in terms) and (not rest or _rules.find(rest) is not None)
 
 

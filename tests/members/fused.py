@@ -59,12 +59,19 @@ MEMBERS: tuple[Member, ...] = (
         lambda z: (0.7 * cp.sum(cp.abs(cp.diff(z, 2, axis=0))), []),
     ),
     Member("trend-constant", jr.TrendFilter(0), VECTOR, lambda z: (_tv(z), [])),
-    Member("graph-tv", jr.GraphTV(CYCLE, CYCLE_WEIGHTS), VECTOR, lambda z: (_graph(z, CYCLE, CYCLE_WEIGHTS), [])),
+    Member(
+        "graph-tv",
+        jr.GraphTV(CYCLE, CYCLE_WEIGHTS),
+        VECTOR,
+        lambda z: (_graph(z, CYCLE, CYCLE_WEIGHTS), []),
+        sized=True,
+    ),
     Member(
         "graph-tv-tasks",
         0.6 * jr.GraphTV(TASKS),
         MATRIX,
         lambda z: (0.6 * sum(_graph(z[i], TASKS, np.ones(4)) for i in range(3)), []),
+        sized=True,
     ),
     Member("tv2d", 0.8 * jr.TV2D(), MATRIX, lambda z: (0.8 * (_tv(z, 0) + _tv(z, 1)), [])),
     Member(
