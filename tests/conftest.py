@@ -3,6 +3,7 @@
 The environment is set before JAX is imported, so that it also reaches the processes that tests start.
 """
 
+import gc
 import os
 import stat
 import tempfile
@@ -59,6 +60,16 @@ def x64() -> Iterator[None]:
     """JAX's 64-bit mode on for one test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """Compiled programs are dropped when they take 3 GiB: thousands of small ones would fill the machine."""
+    yield
+    statm = Path("/proc/self/statm")
+    if statm.is_file() and int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 3 * 2**30:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

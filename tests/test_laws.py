@@ -17,8 +17,8 @@ LAWS = [
 ]
 
 
+@pytest.mark.parametrize("law", LAWS)  # the first varies fastest: the laws of a member share its compiled programs
 @pytest.mark.parametrize("member", zoo.PENALTIES, ids=zoo.ids(zoo.PENALTIES))
-@pytest.mark.parametrize("law", LAWS)
 def test_law(law: Callable, member: zoo.Member, dtype: np.dtype):
     law(member, dtype)
 
