@@ -23,8 +23,8 @@ class Nuclear(Leafwise):
     ValueError on arrays with fewer than two axes.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Nuclear().prox(jnp.diag(jnp.array([3.0, 0.5])), 1.0).round(3).tolist()
-    [[2.0, 0.0], [0.0, 0.0]]
+    >>> jr.Nuclear().prox(jnp.diag(jnp.array([3.0, 0.5])), 1.0).round().astype(int).tolist()
+    [[2, 0], [0, 0]]
     """
 
     homogeneous = gauge = dualisable = True
@@ -51,8 +51,8 @@ class WeightedNuclear(Leafwise):
     min(rows, columns) singular values; ValueError otherwise.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.WeightedNuclear(jnp.array([0.0, 1.0])).prox(jnp.diag(jnp.array([3.0, 1.5])), 1.0).round(3).tolist()
-    [[3.0, 0.0], [0.0, 0.5]]
+    >>> jr.WeightedNuclear(jnp.array([0.0, 1.0])).prox(jnp.diag(jnp.array([3.0, 2.0])), 1.0).round().astype(int).tolist()
+    [[3, 0], [0, 1]]
     """
 
     weights: ArrayLike

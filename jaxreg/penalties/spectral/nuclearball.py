@@ -23,8 +23,8 @@ class NuclearBall(Leafwise):
     Σ|σᵢ| <= radius (Cai, Candès and Shen 2010; Duchi et al. 2008). `radius` is a number or an array (..., 1, 1).
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.NuclearBall(2.0).prox(jnp.diag(jnp.array([3.0, 0.5]))).round(3).tolist()
-    [[2.0, 0.0], [0.0, 0.0]]
+    >>> jr.NuclearBall(2.0).prox(jnp.diag(jnp.array([3.0, 0.5]))).round().astype(int).tolist()
+    [[2, 0], [0, 0]]
     """
 
     radius: ArrayLike = 1.0

@@ -22,8 +22,8 @@ class PSD(Leafwise):
     symmetric part (Higham 1988, Theorem 2.1). Raises ValueError unless the last two axes are equal.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.PSD().prox(jnp.diag(jnp.array([3.0, -1.0]))).round(3).tolist()
-    [[3.0, 0.0], [0.0, 0.0]]
+    >>> jr.PSD().prox(jnp.diag(jnp.array([3.0, -1.0]))).round().astype(int).tolist()
+    [[3, 0], [0, 0]]
     """
 
     homogeneous = indicator = True

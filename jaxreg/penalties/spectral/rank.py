@@ -22,8 +22,8 @@ class Rank(Leafwise):
     Mirsky (Mirsky 1960). Raises ValueError on arrays with fewer than two axes.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Rank().prox(jnp.diag(jnp.array([3.0, 1.0])), 2.0).round(3).tolist()
-    [[3.0, 0.0], [0.0, 0.0]]
+    >>> jr.Rank().prox(jnp.diag(jnp.array([3.0, 1.0])), 2.0).round().astype(int).tolist()
+    [[3, 0], [0, 0]]
     """
 
     convex = False
@@ -48,8 +48,8 @@ class RankBall(Leafwise):
     (Eckart and Young 1936). `rank` is part of the structure; ValueError unless it is an integer >= 0.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.RankBall(1).prox(jnp.diag(jnp.array([3.0, 1.0]))).round(3).tolist()
-    [[3.0, 0.0], [0.0, 0.0]]
+    >>> jr.RankBall(1).prox(jnp.diag(jnp.array([3.0, 1.0]))).round().astype(int).tolist()
+    [[3, 0], [0, 0]]
     """
 
     rank: int = static(default=1)
