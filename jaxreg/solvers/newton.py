@@ -131,7 +131,7 @@ def _newton_direction(
     def hessian(d: Array) -> Array:
         return d + sigma * forward(derivative(back(d)))
 
-    if g.smooth and gradient.size <= _DENSE:
+    if gradient.size <= _DENSE:
         basis = jnp.eye(gradient.size, dtype=gradient.dtype).reshape(gradient.size, *gradient.shape)
         matrix = jax.vmap(hessian)(basis).reshape(gradient.size, gradient.size)
         solved = _solve_positive(matrix, -gradient.reshape(-1, 1))
