@@ -366,14 +366,13 @@ NONSMOOTH = [m for m in NAMED if not m.loss.smooth]
 
 
 @pytest.mark.parametrize("member", NONSMOOTH, ids=zoo.ids(NONSMOOTH))
-@pytest.mark.parametrize("solver", [None, jr.FISTA()], ids=["default", "FISTA"])
-def test_a_loss_without_gradient_names_the_solvers_that_serve_it(member: zoo.LossMember, solver):
-    """Exactly the losses with a kink: elsewhere one-sided slopes agree."""
+def test_a_loss_without_gradient_names_the_solvers_that_serve_it(member: zoo.LossMember):
+    """Exactly the losses with a kink: elsewhere one-sided slopes agree. The default solver serves them."""
     y = member.targets(np.random.default_rng(0), 6, 1)[:, 0].astype("float32")
+    risk, data = jr.risk(jr.linear, member.loss), (np.ones((6, 2), "f4"), y)
     with pytest.raises(TypeError, match=r"use solver=jr\.PDHG\(\) or jr\.ADMM\(\)"):
-        jr.minimize(
-            jr.risk(jr.linear, member.loss), jr.L1(), np.zeros(2, "f4"), (np.ones((6, 2), "f4"), y), solver=solver
-        )
+        jr.minimize(risk, jr.L1(), np.zeros(2, "f4"), data, solver=jr.FISTA())
+    assert jr.minimize(risk, jr.L1(), np.zeros(2, "f4"), data, tol=1e-3).status == jr.Status.CONVERGED
 
 
 @pytest.mark.parametrize("member", ELEMENTWISE, ids=zoo.ids(ELEMENTWISE))

@@ -51,7 +51,8 @@ class WeightedNuclear(Leafwise):
     min(rows, columns) singular values; ValueError otherwise.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.WeightedNuclear(jnp.array([0.0, 1.0])).prox(jnp.diag(jnp.array([3.0, 2.0])), 1.0).round().astype(int).tolist()
+    >>> g, x = jr.WeightedNuclear(jnp.array([0.0, 1.0])), jnp.diag(jnp.array([3.0, 2.0]))
+    >>> g.prox(x, 1.0).round().astype(int).tolist()
     [[3, 0], [0, 1]]
     """
 
