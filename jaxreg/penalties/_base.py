@@ -188,7 +188,7 @@ class Leafwise(Penalty):
         raise TypeError(f"{self!r} states no conjugate by terms.")
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
-        """Curvature c (a number or shaped like x) and centre b of a quadratic c/2 ‖x - b‖²."""
+        """Curvature c and centre b of a quadratic c/2 ‖x - b‖², each a number or shaped like x."""
         raise TypeError(f"{self!r} is not quadratic.")
 
     def leaf_floor(self) -> Any:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
 
-_FEW = 16
+_BLOCK = _FEW = 8
 
 
 @jax.custom_jvp
 def isotonic(y: Array, weights: Array) -> Array:
     """argmin Σ w (z - y)²/2 over z increasing along the last axis, for weights > 0.
 
-    Two solved halves L, R meet at the one value v with Σ w max(L - v, 0) = Σ w max(v - R, 0): the entries of L above
-    and of R below it are pooled, the others stay (pooling in any order gives the solution: Barlow et al. 1972,
-    Theorem 1.3; Ayer et al. 1955).
+    Blocks of eight come first, by all means of neighbours. Then two solved halves L, R meet at the one value v with
+    Σ w max(L - v, 0) = Σ w max(v - R, 0): the entries of L above and of R below it are pooled, the others stay
+    (pooling in any order gives the solution: Barlow et al. 1972, Theorem 1.3; Ayer et al. 1955).
     """
     n = y.shape[-1]
-    fill = (1 << max(n - 1, 0).bit_length()) - n
+    fill = max(1 << max(n - 1, 0).bit_length(), _BLOCK) - n
     top = jnp.max(y, axis=-1, keepdims=True)  # beside it nothing is pooled
     z = jnp.concatenate([y, jnp.broadcast_to(top, (*y.shape[:-1], fill))], -1)
     w = jnp.concatenate([weights, jnp.zeros((*y.shape[:-1], fill), y.dtype)], -1)
-    half = 1
+    short = (*z.shape[:-1], -1, _BLOCK)
+    z, half = _blocks(z.reshape(short), w.reshape(short)).reshape(z.shape), _BLOCK
     while half < n:
         shape = (*z.shape[:-1], -1, 2, half)
         pairs, share = z.reshape(shape), w.reshape(shape)
@@ -51,15 +53,48 @@ def _isotonic_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -
     return z, jnp.where(pooled, sums(w * dy + (y - z) * dw) / sums(w), dy)
 
 
+def _blocks(y: Array, w: Array) -> Array:
+    """Regressions of short rows: zᵢ = max_{j<=i} min_{k>=i} of the mean of j ... k (Barlow et al. 1972, (1.9))."""
+    columns = [(y[..., i], w[..., i]) for i in range(_BLOCK)]
+    z = [jnp.full(y.shape[:-1], -jnp.inf, y.dtype)] * _BLOCK
+    for j, (first, mass) in enumerate(columns):
+        means, pull = [first], jnp.zeros_like(first)
+        for entry, share in columns[j + 1 :]:
+            mass, pull = mass + share, pull + share * (entry - first)
+            means.append(first + pull / jnp.where(mass > 0, mass, 1.0))
+        least = list(accumulate(reversed(means), jnp.minimum))[::-1]
+        z = [*z[:j], *map(jnp.maximum, z[j:], least)]
+    return jnp.stack(z, -1)
+
+
 def _meeting(left: Array, right: Array, wl: Array, wr: Array) -> Array:
-    """The value at which sorted halves meet; the last of the left one where they are in order."""
+    """The value at which sorted halves meet; the last of the left one where they are in order.
+
+    Entries near the seam meet at the same value if none of the others lies beyond it: all are asked only otherwise.
+    """
+    half = left.shape[-1]
+    if half <= _FEW:
+        return _pooled(left, right, wl, wr, _tried)
+    near = max(half // _FEW, _FEW)
+    inner = left[..., -near:], right[..., :near], wl[..., -near:], wr[..., :near]
+    value = _meeting(*inner)
+    beyond = ~((left[..., -near - 1, None] <= value) & (value <= right[..., near, None]))
+
+    def ask_all(_: tuple[Array, Array]) -> tuple[Array, Array]:
+        return _pooled(left, right, wl, wr, _bisected), jnp.any(beyond) & False
+
+    return jax.lax.while_loop(lambda c: c[1], ask_all, (value, jnp.any(beyond)))[0]
+
+
+def _pooled(left: Array, right: Array, wl: Array, wr: Array, leading: Callable[..., Array]) -> Array:
+    """The mean of the entries above the meeting value on the left and below it on the right."""
 
     def excess(v: Array) -> Array:
         above = wl[..., None, :] * jnp.maximum(left[..., None, :] - v[..., None], 0.0)
         below = wr[..., None, :] * jnp.maximum(v[..., None] - right[..., None, :], 0.0)
         return jnp.sum(above, -1) - jnp.sum(below, -1)
 
-    first = _leading(jnp.stack([left, right], -2), excess)
+    first = leading(jnp.stack([left, right], -2), excess)
     place = jnp.arange(left.shape[-1]).reshape((1,) * (left.ndim - 1) + (-1,))
     above, below = jnp.where(place >= first[..., 0, :], wl, 0.0), jnp.where(place < first[..., 1, :], wr, 0.0)
     last, mass = left[..., -1:], jnp.sum(above + below, -1, keepdims=True)
@@ -68,15 +103,15 @@ def _meeting(left: Array, right: Array, wl: Array, wr: Array) -> Array:
     return jnp.where(last > right[..., :1], pooled, last)
 
 
-def _leading(values: Array, excess: Callable[[Array], Array]) -> Array:
-    """The number of ascending values, of either half, at which a decreasing function is positive.
+def _tried(values: Array, excess: Callable[[Array], Array]) -> Array:
+    """The number of ascending values, of either half, at which a decreasing function is positive: all are tried."""
+    tried = excess(values.reshape(*values.shape[:-2], 2 * values.shape[-1])).reshape(values.shape)
+    return jnp.sum(tried > 0, -1, keepdims=True)
 
-    All are tried if they are few, else the number is found by bisection.
-    """
+
+def _bisected(values: Array, excess: Callable[[Array], Array]) -> Array:
+    """The same number by bisection."""
     half = values.shape[-1]
-    if half <= _FEW:
-        tried = excess(values.reshape(*values.shape[:-2], 2 * half)).reshape(values.shape)
-        return jnp.sum(tried > 0, -1, keepdims=True)
 
     def probe(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bounds

@@ -155,18 +155,17 @@ def dual_terms(rest: Sequence[Part], u: Array) -> Array:
 
 
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
-    """Separate quadratics: the other parts in composing order, total curvature c (a number or like x), centre b."""
+    """Separate quadratics: the other parts in composing order, total curvature c and centre b, numbers or like x."""
     rest = sorted((p for p in parts if not p.quadratic), key=order)
     pairs = [p.leaf_quadratic(x) for p in parts if p.quadratic]
-    curvature, pull = jnp.zeros((), x.dtype), jnp.zeros_like(x)
-    fixed, target = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+    curvature = pull = target = jnp.zeros((), x.dtype)
+    fixed = jnp.zeros((), bool)
     for c, b in pairs:
-        curvature = jnp.broadcast_to(curvature, c.shape) + c if c.ndim else curvature + c
-        rigid = jnp.broadcast_to(jnp.isinf(c), x.shape)
-        pull = pull + jnp.where(rigid, 0.0, jnp.where(rigid, 0.0, jnp.broadcast_to(c, x.shape)) * b)
+        curvature = curvature + c
+        rigid = jnp.isinf(c)
+        pull = pull + jnp.where(rigid, 0.0, jnp.where(rigid, 0.0, c) * b)
         fixed, target = fixed | rigid, jnp.where(rigid, b, target)
-    full = jnp.broadcast_to(curvature, x.shape)
-    safe = jnp.where(fixed | (full == 0), 1.0, full)
+    safe = jnp.where(fixed | (curvature == 0), 1.0, curvature)
     return rest, curvature, jnp.where(fixed, target, pull / safe)
 
 
@@ -201,8 +200,7 @@ def absorb(x: Array, step: Array, c: Array, b: Array) -> tuple[Array, Array]:
     loose = rigid | (c == 0)
     weight = jnp.where(loose, 0.0, jnp.where(loose, 0.0, step) * jnp.where(loose, 0.0, c))
     limit = 1 / jnp.where(rigid, c, 1.0)
-    w = jnp.broadcast_to(weight, x.shape)
-    moved = jnp.where(jnp.broadcast_to(rigid, x.shape), b, (x + w * b) / (1 + w))
+    moved = jnp.where(rigid, b, (x + weight * b) * (1 / (1 + weight)))
     return moved, jnp.where(rigid, limit, step / (1 + weight))
 
 

@@ -62,10 +62,10 @@ class ADMM:
     thousand parameters it is solved by conjugate gradients. Raises TypeError for a model that is not linear, or a loss
     with neither a curvature bound nor, without gradient, a prox.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data, penalty = (jnp.eye(4), jnp.array([1.0, 1.5, 3.0, 3.5])), 0.125 * jr.L1().of(jnp.diff)
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), penalty, jnp.zeros(4), data, solver=jr.ADMM())
-    >>> sol.params.round(2).tolist()
+    >>> np.asarray(sol.params).round(2).tolist()
     [1.5, 1.5, 3.0, 3.0]
     """
 

@@ -33,11 +33,11 @@ class DavisYin:
     in ∂h(z). The penalty is split into g and h; one block alone gives ISTA. Raises TypeError for more than two blocks,
     a penalty of a linear map or a loss without gradient.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data, both = (jnp.eye(4), jnp.diag(jnp.array([3.0, 1.0, 0.0, 0.0]))), jr.L1() + jr.Nuclear()
     >>> risk = jr.risk(jr.linear, jr.Squared())
     >>> sol = jr.minimize(risk, 0.0625 * both, jnp.zeros((4, 4)), data, solver=jr.DavisYin())
-    >>> jnp.diag(sol.params).round(2).tolist()
+    >>> np.asarray(jnp.diag(sol.params)).round(2).tolist()
     [2.5, 0.5, 0.0, 0.0]
     """
 

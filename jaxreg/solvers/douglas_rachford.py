@@ -40,11 +40,11 @@ class DouglasRachford:
     one over the mean curvature. Raises TypeError for a penalty of a linear map, or anything but a linear model with
     squared loss.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data, both = (jnp.eye(4), jnp.diag(jnp.array([3.0, 1.0, 0.0, 0.0]))), jr.L1() + jr.Nuclear()
     >>> solver = jr.DouglasRachford()
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.0625 * both, jnp.zeros((4, 4)), data, solver=solver)
-    >>> jnp.diag(sol.params).round(2).tolist()
+    >>> np.asarray(jnp.diag(sol.params)).round(2).tolist()
     [2.5, 0.5, 0.0, 0.0]
     """
 

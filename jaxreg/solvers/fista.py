@@ -33,10 +33,10 @@ class FISTA:
     loss (power iteration) or a secant, and halves the step whenever the quadratic upper bound fails by more than
     rounding; one trial per update, so that lanes of a vmap never wait for a line search.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.5 * jr.L1(), jnp.zeros(2), data, solver=jr.FISTA())
-    >>> sol.params.round(3).tolist()
+    >>> np.asarray(sol.params).round(3).tolist()
     [2.0, 0.0]
     """
 

@@ -29,10 +29,10 @@ class ISTA:
     The step t is chosen as in `FISTA`, without momentum: the objective falls at every update, also for penalties that
     are not convex.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.5 * jr.L1(), jnp.zeros(2), data, solver=jr.ISTA())
-    >>> sol.params.round(3).tolist()
+    >>> np.asarray(sol.params).round(3).tolist()
     [2.0, 0.0]
     """
 

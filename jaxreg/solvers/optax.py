@@ -33,12 +33,12 @@ class Optax:
     a smooth one (Ridge, ToMean) is differentiated with the risk when `tx` has no such link. Raises TypeError
     otherwise. A new `tx` object compiles anew: build it once.
 
-    >>> import jax.numpy as jnp, optax, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, optax, jaxreg as jr
     >>> penalty = 0.5 * jr.L1()
     >>> tx = optax.chain(optax.sgd(1.0), jr.proximal(penalty, 1.0))
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
     >>> risk = jr.risk(jr.linear, jr.Squared())
-    >>> jr.minimize(risk, penalty, jnp.zeros(2), data, solver=jr.Optax(tx)).params.round(2).tolist()
+    >>> np.asarray(jr.minimize(risk, penalty, jnp.zeros(2), data, solver=jr.Optax(tx)).params).round(2).tolist()
     [2.0, 0.0]
     """
 

@@ -44,10 +44,10 @@ class PANOC:
     a refused one comes again with τ/2, at last as the plain prox step, so that lanes of a vmap never wait for a line
     search. Neither f nor g need be convex. `memory` pairs are kept.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.5 * jr.L1(), jnp.zeros(2), data, solver=jr.PANOC())
-    >>> sol.params.round(3).tolist()
+    >>> np.asarray(sol.params).round(3).tolist()
     [2.0, 0.0]
     """
 

@@ -39,10 +39,10 @@ class PDHG:
     the ratio of dual to primal moves at restarts (Applegate et al. 2021); `sigma` fixes it. It needs products with
     K and Kᵀ only, and takes losses without gradient, such as the absolute error, by their prox.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data, penalty = (jnp.eye(4), jnp.array([1.0, 1.5, 3.0, 3.5])), 0.125 * jr.L1().of(jnp.diff)
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), penalty, jnp.zeros(4), data, solver=jr.PDHG())
-    >>> sol.params.round(2).tolist()
+    >>> np.asarray(sol.params).round(2).tolist()
     [1.5, 1.5, 3.0, 3.0]
     """
 

@@ -33,11 +33,11 @@ class ProxSVRG:
     same key gives the same fit. `step` defaults to a third of one over the expected curvature of a batch; it must be
     given where the loss states no curvature or the model is not linear.
 
-    >>> import jax, jax.numpy as jnp, jaxreg as jr
+    >>> import jax, jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(2), jnp.array([3.0, 0.5]))
     >>> solver = jr.ProxSVRG(jax.random.key(0), batch=1)
     >>> sol = jr.minimize(jr.risk(jr.linear, jr.Squared()), 0.5 * jr.L1(), jnp.zeros(2), data, solver=solver)
-    >>> sol.params.round(1).tolist()
+    >>> np.asarray(sol.params).round(1).tolist()
     [2.0, 0.0]
     """
 

@@ -21,8 +21,8 @@ class Chain(Leafwise):
     The discrete cosine transform diagonalises it (Strang 1999), so that the prox is exact for every step; an infinite
     strength gives all positions their mean.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Chain().prox(jnp.array([0.0, 3.0]), 1.0).round(3).tolist()
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> np.asarray(jr.Chain().prox(jnp.array([0.0, 3.0]), 1.0)).round(3).tolist()
     [1.0, 2.0]
     """
 

@@ -25,8 +25,8 @@ class Clustered(Leafwise):
     (Chi and Lange 2015), up to 2000 steps of tasks² times entries of a task each, so that a hundred tasks is many.
     Raises ValueError where the weights do not fit the axis.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Clustered().prox(jnp.array([[0.0], [1.0], [9.0]]), 1.0).round(3).tolist()
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> np.asarray(jr.Clustered().prox(jnp.array([[0.0], [1.0], [9.0]]), 1.0)).round(3).tolist()
     [[1.5], [1.5], [7.0]]
     """
 

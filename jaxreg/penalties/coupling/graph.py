@@ -26,8 +26,8 @@ class Graph(Leafwise):
     Derivatives go to `laplacian` alone; a changed one needs a new `Graph.of`. Raises ValueError where L does not fit
     the axis.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.Graph.edges([(0, 1)], 3).prox(jnp.array([0.0, 3.0, 5.0]), 1.0).round(3).tolist()
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> np.asarray(jr.Graph.edges([(0, 1)], 3).prox(jnp.array([0.0, 3.0, 5.0]), 1.0)).round(3).tolist()
     [1.0, 2.0, 5.0]
     """
 

@@ -44,8 +44,8 @@ class L1(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Soft thresholding; an infinite step gives 0."""
-        size, sign = (x, 1.0) if self.positive else (x * jnp.sign(x), jnp.sign(x))
-        return jnp.where(size <= step, jnp.zeros_like(x), x - sign * step)
+        size, pull = (x, step) if self.positive else (jnp.abs(x), jnp.where(x > 0, step, -step))
+        return jnp.where(size <= step, jnp.zeros_like(x), x - pull)
 
     def leaf_dual_terms(self, u: Array) -> Array:
         """|u|, or its positive part."""

@@ -38,4 +38,4 @@ class Ridge(Leafwise):
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """Curvature 1 about 0."""
-        return jnp.ones((), x.dtype), jnp.zeros_like(x)
+        return jnp.ones((), x.dtype), jnp.zeros((), x.dtype)

@@ -27,8 +27,8 @@ class TrendFilter(Leafwise):
     is dense, for series up to about 2 000 entries, and loses digits as (length of a piece)ᵏ⁺¹: use float64 for long
     ones. An infinite strength gives the least-squares polynomial of degree k. Raises ValueError for a negative order.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.TrendFilter(1).prox(jnp.array([0.0, 0.0, 6.0]), 100.0).round(3).tolist()
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> np.asarray(jr.TrendFilter(1).prox(jnp.array([0.0, 0.0, 6.0]), 100.0)).round(3).tolist()
     [-1.0, 2.0, 5.0]
     """
 

@@ -20,8 +20,8 @@ class TV2D(Leafwise):
     The prox alternates the exact ones of rows and columns (accelerated Dykstra; Chambolle and Pock 2015) until a dual
     point certifies it as in `GraphTV`, in some 20 to 200 sweeps. Raises ValueError on arrays with fewer than two axes.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.TV2D().prox(jnp.array([[0.0, 0.0], [0.0, 8.0]]), 1.5).round(3).tolist()
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> np.asarray(jr.TV2D().prox(jnp.array([[0.0, 0.0], [0.0, 8.0]]), 1.5)).round(3).tolist()
     [[1.0, 1.0], [1.0, 5.0]]
     """
 

@@ -36,9 +36,9 @@ class LatentGroupL2(Leafwise):
     (Mosci et al. 2010), and the value the largest <u, x> within them for step 1. Both are convex problems in one number
     per group, solved to rounding in some twenty steps of a (G, G) system: meant for up to hundreds of groups.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> g = jr.LatentGroupL2([(0, 1), (1, 2)], weights=jnp.ones(2))
-    >>> g.prox(jnp.array([3.0, 4.0, 0.5]), 2.5).round(4).tolist()
+    >>> np.asarray(g.prox(jnp.array([3.0, 4.0, 0.5]), 2.5)).round(4).tolist()
     [1.5, 2.0, 0.0]
     """
 

@@ -26,9 +26,9 @@ class Affine(Leafwise):
     the largest count as zero, so that rows may repeat. An equation counts as met up to (17 + √(A.size)) roundings of
     ‖row‖‖x‖ + |b|. The equations must have a solution; `check` raises ValueError where they have none.
 
-    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> A = jnp.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    >>> jr.Affine(A, jnp.array([1.0, 0.0])).prox(jnp.array([2.0, 1.0, 5.0])).round(6).tolist()
+    >>> np.asarray(jr.Affine(A, jnp.array([1.0, 0.0])).prox(jnp.array([2.0, 1.0, 5.0]))).round(6).tolist()
     [1.0, 0.0, 0.0]
     """
 

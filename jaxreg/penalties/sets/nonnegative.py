@@ -28,8 +28,4 @@ class NonNegative(Leafwise):
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Projection max(x, 0)."""
-        return jnp.where(x > 0, x, jnp.zeros_like(x) * _nan_if_nan(x))
-
-
-def _nan_if_nan(x: Array) -> Array:
-    return jnp.where(jnp.isnan(x), jnp.nan, 1.0).astype(x.dtype)
+        return jnp.where(x <= 0, jnp.zeros_like(x), x)
