@@ -101,6 +101,7 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "FISTA": lambda penalty, rate: jr.FISTA(),
     "Newton": lambda penalty, rate: jr.Newton(),
     "DampedNewton": lambda penalty, rate: jr.DampedNewton(),
+    "ProximalNewton": lambda penalty, rate: jr.ProximalNewton(),
     "ISTA": lambda penalty, rate: jr.ISTA(),
     "PANOC": lambda penalty, rate: jr.PANOC(),
     "DavisYin": lambda penalty, rate: jr.DavisYin(),
@@ -112,7 +113,7 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
 }
 """Each takes the penalty and a step known to be safe.
 
-Newton and DouglasRachford serve squared loss only, DampedNewton smooth penalties.
+Newton and DouglasRachford serve squared loss only, DampedNewton smooth penalties, ProximalNewton elementwise ones.
 """
 
 

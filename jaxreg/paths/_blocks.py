@@ -20,17 +20,17 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference
+from jaxreg.solvers._entering import thresholds
 from jaxreg.solvers._loop import Solution, Status, floored, least_tolerance
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
-from jaxreg.solvers.active_set import Fits, Gram, follow, weighed
+from jaxreg.solvers.active_set import Fits, Gram, follow
 from jaxreg.solvers.minimize import fit_one
 from jaxreg.solvers.newton import Newton
 
 BLOCK = 10
 MARGIN = 0.5
 """Blocks are solved to this part of the tolerance, for what rounding adds on the way to the data's certificate."""
-_FAINT, _DOUBLINGS = 1e-6, 40
 
 
 class Vector(NamedTuple):
@@ -54,9 +54,7 @@ def vector_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Vector | None:
     found = coefficient_part(f, penalty, init)
     if found is None or f.data[1].ndim != 1:
         return None
-    part = found[0]
-    serves = part.elementwise and part.metric and part.convex and part.centred
-    return Vector(*found) if serves and not (part.bounded or part.smooth) else None
+    return Vector(*found) if thresholds(found[0]) else None
 
 
 def bucket(features: int) -> int:
@@ -97,20 +95,6 @@ def _top(X: Array, y: Array, weights: Array, part: Leafwise, intercept: bool) ->
     rows = weights / jnp.sum(weights)
     residual = rows * (y - jnp.sum(rows * y)) if intercept else rows * y
     return part.leaf_dual(matmul(residual, X)), jnp.asarray(part.leaf_floor(), X.dtype)
-
-
-def enters(part: Leafwise, grad: Array, strength: Array) -> Array:
-    """How far a coefficient at zero would move: positive where zero is not optimal."""
-    return jnp.abs(weighed(strength, part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
-
-
-def quiet(part: Leafwise, grad: Array, strongest: Array) -> Array:
-    """A strength, at least the strongest asked, at which no penalised coefficient leaves zero: where a lane begins."""
-    free = enters(part, grad, jnp.asarray(jnp.inf, grad.dtype)) > 0
-    least = jnp.maximum(strongest, _FAINT * jnp.max(jnp.abs(grad)))
-    levels = least * 2.0 ** jnp.arange(_DOUBLINGS, dtype=grad.dtype)
-    loud = jax.lax.map(lambda s: jnp.any((enters(part, grad, s) > 0) & ~free), levels)
-    return jnp.where(jnp.all(loud), least, levels[jnp.argmin(loud)])
 
 
 def assemble(

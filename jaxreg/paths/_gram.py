@@ -11,9 +11,11 @@ import numpy as np
 
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, moments
-from jaxreg.paths._blocks import Vector, blocks, bucket, gather, quiet, solution, solve_block
+from jaxreg.paths._blocks import Vector, blocks, bucket, gather, solution, solve_block
+from jaxreg.paths._host import host_fold_moments, host_moments, on_host
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
+from jaxreg.solvers._entering import quiet
 from jaxreg.solvers._loop import Solution
 from jaxreg.solvers._reduce import restorer
 from jaxreg.solvers.active_set import Gram
@@ -41,7 +43,7 @@ def by_moments(
     """Fit all lanes over all strengths, on the host; held-out scores (K, L) of the folds."""
     part, intercept = vector
     features = data[0].shape[1]
-    samples = _samples(*data, weights, masks, order, bucket(features), intercept)
+    samples = _samples(*_moments(*data, weights, masks, order), bucket(features), intercept)
     wide = _widened(part, bucket(features), features)
     count = 1 if masks is None else len(masks) + 1
     starts = np.asarray(_starts(samples, wide, strengths[0]))
@@ -82,39 +84,50 @@ def _widened(part: Leafwise, size: int, features: int) -> Leafwise:
     return gather(part, jnp.arange(size), features)
 
 
-@partial(jax.jit, static_argnames=("size", "intercept"))
-def _samples(
-    X: Array, y: Array, weights: Array, masks: Array | None, order: Array | None, size: int, intercept: bool
-) -> _Samples:
-    held = None if masks is None else fold_moments(X, y, weights, masks, order)
-    if held is None:
-        stats = jax.tree.map(lambda x: x[None], moments(X, y, weights))
+def _moments(
+    X: Array, y: Array, weights: Array, masks: np.ndarray | None, order: np.ndarray | None
+) -> tuple[Moments | None, Moments]:
+    """Moments of each fold's held-out rows, and of the training rows of every lane: less the fold's own by folds."""
+    if on_host(X):
+        rows = np.asarray(X), np.asarray(y), np.asarray(weights)
+        whole, of = partial(host_moments, *rows), partial(host_fold_moments, *rows)
     else:
-        train, total = _training(X, y, weights, masks, order, held)
-        stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), train, total)
-    matrix, cross, square = stats.gram(centre=intercept)
-    size_of = jnp.diagonal(matrix, axis1=-2, axis2=-1)
-    noise = jnp.square(16 * jnp.finfo(X.dtype).eps * stats.x_mean) if intercept else jnp.zeros_like(size_of)
-    matrix = jnp.where(jnp.eye(X.shape[1], dtype=bool)[None] & (size_of <= noise)[..., None], 0.0, matrix)
-    raw = jnp.max(jnp.abs(stats.gram(centre=False)[1]), -1)
-    pulls = jnp.maximum(raw, jnp.abs(stats.y_mean)) if intercept else raw
-    tiny = jnp.finfo(X.dtype).tiny
-    refs = Reference(jnp.maximum(0.5 * square, tiny), jnp.maximum(pulls, tiny))
-    pad = size - X.shape[1]
-    grams = Gram(jnp.pad(matrix, ((0, 0), (0, pad), (0, pad))), jnp.pad(cross, ((0, 0), (0, pad))), square)
-    return _Samples(grams, refs, stats.x_mean, stats.y_mean, held)
-
-
-def _training(
-    X: Array, y: Array, weights: Array, masks: Array | None, order: Array | None, held: Moments
-) -> tuple[Moments, Moments]:
-    """Moments of each fold's training rows, and of all: less the fold's own where each row is held out once."""
-    assert masks is not None
+        whole, of = partial(_whole, X, y, weights), partial(_folds, X, y, weights, order)
+    if masks is None:
+        return None, jax.tree.map(lambda x: x[None], whole())
+    held = of(masks)
     if order is None:
-        return fold_moments(X, y, weights, ~masks, None), moments(X, y, weights)
+        return held, jax.tree.map(lambda a, b: np.concatenate([a, b[None]]), of(~masks), whole())
+    return held, _without(held)
+
+
+_whole = jax.jit(moments)
+_folds = jax.jit(lambda X, y, weights, order, masks: fold_moments(X, y, weights, masks, order))
+
+
+@jax.jit
+def _without(held: Moments) -> Moments:
+    """All folds less each one, then all of them."""
     first, rest = jax.tree.map(lambda x: x[0], held), jax.tree.map(lambda x: x[1:], held)
     total = jax.lax.scan(lambda whole, fold: (whole + fold, None), first, rest)[0]
-    return jax.vmap(lambda fold: total - fold)(held), total
+    train = jax.vmap(lambda fold: total - fold)(held)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), train, total)
+
+
+@partial(jax.jit, static_argnames=("size", "intercept"))
+def _samples(held: Moments | None, stats: Moments, size: int, intercept: bool) -> _Samples:
+    matrix, cross, square = stats.gram(centre=intercept)
+    features, dtype = matrix.shape[-1], matrix.dtype
+    size_of = jnp.diagonal(matrix, axis1=-2, axis2=-1)
+    noise = jnp.square(16 * jnp.finfo(dtype).eps * stats.x_mean) if intercept else jnp.zeros_like(size_of)
+    matrix = jnp.where(jnp.eye(features, dtype=bool)[None] & (size_of <= noise)[..., None], 0.0, matrix)
+    raw = jnp.max(jnp.abs(stats.gram(centre=False)[1]), -1)
+    pulls = jnp.maximum(raw, jnp.abs(stats.y_mean)) if intercept else raw
+    tiny = jnp.finfo(dtype).tiny
+    refs = Reference(jnp.maximum(0.5 * square, tiny), jnp.maximum(pulls, tiny))
+    pad = size - features
+    grams = Gram(jnp.pad(matrix, ((0, 0), (0, pad), (0, pad))), jnp.pad(cross, ((0, 0), (0, pad))), square)
+    return _Samples(grams, refs, stats.x_mean, stats.y_mean, held)
 
 
 @partial(jax.jit, static_argnames="intercept")

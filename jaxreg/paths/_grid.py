@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
+from jaxreg.paths._null import null_top
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._descent import first_step
@@ -48,6 +49,9 @@ def strength_max(
             "for instance numpy.geomspace(10, 1e-5, 100)."
         )
     f = bind(risk, data, w)
+    quick = null_top(f, penalty, init)
+    if quick is not None:
+        return jnp.asarray(quick, _tree.dtype(init))
     return _top(f, penalty, choose(f, penalty, init), init)
 
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
-from jaxreg.paths._blocks import BLOCK, Vector, enters, gather, quiet, solution, solve_block
+from jaxreg.paths._blocks import BLOCK, Vector, gather, solution, solve_block
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, squared_gap
+from jaxreg.solvers._entering import enters, quiet, weighed
 from jaxreg.solvers._loop import Solution, least_tolerance
-from jaxreg.solvers.active_set import Fits, Gram, weighed
+from jaxreg.solvers.active_set import Fits, Gram
 
 NARROWEST, WIDEST = 256, 4096
 _ROUNDS = 12

@@ -12,6 +12,7 @@ from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.paths._blocks import top_of
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
+from jaxreg.paths._null import null_top
 from jaxreg.paths._routes import Way, choose_way, fit_all
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
@@ -106,7 +107,7 @@ def strengths_for(
     below = default_ratio(gauge, ratio)
     if num < 1 or not 0 < below <= 1:
         raise ValueError(f"{where}: num is {num} and ratio {below}, expected num >= 1 and 0 < ratio <= 1.")
-    quick = None if way.vector is None else top_of(f.data, weights, way.vector)
+    quick = null_top(f, penalty, init) if way.vector is None else top_of(f.data, weights, way.vector)
     top = _grid_top(f, penalty, solver, init, gauge) if quick is None else jnp.asarray(quick, _tree.dtype(init))
     return spaced(jnp.where(top > 0, top, 1.0), num, below)
 

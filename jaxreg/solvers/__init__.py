@@ -13,6 +13,7 @@ from jaxreg.solvers.optax import Optax
 from jaxreg.solvers.panoc import PANOC
 from jaxreg.solvers.pdhg import PDHG
 from jaxreg.solvers.prox_svrg import ProxSVRG
+from jaxreg.solvers.proximal_newton import ProximalNewton
 
 __all__ = [
     "ADMM",
@@ -26,6 +27,7 @@ __all__ = [
     "Newton",
     "Optax",
     "ProxSVRG",
+    "ProximalNewton",
     "Solution",
     "Status",
     "minimize",

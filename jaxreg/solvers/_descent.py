@@ -1,4 +1,4 @@
-"""Step sizes of gradient steps on f: where to begin, and whether one kept its promise."""
+"""Step sizes: where gradient steps begin, whether one kept its promise, how far a Newton direction descends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import jax.numpy as jnp
 
 from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
+from jaxreg.penalties import Penalty
 from jaxreg.solvers._problem import Smooth
+
+_HALVINGS = 30
 
 
 def first_step(f: Smooth, params: PyTree) -> Array:
@@ -47,3 +50,17 @@ def upper_bound(
     smooth = f(new)
     slack = 16 * eps * (jnp.abs(base) + jnp.abs(smooth))
     return smooth, smooth <= base + _tree.vdot(grad, moved) + 0.5 * square + slack, slack
+
+
+def halved(f: Smooth, g: Penalty, x: PyTree, direction: PyTree, value: Array) -> Array:
+    """Step length by halving from 1 until the objective falls, to rounding; predictions are updated, not remade."""
+    z, dz = f.predictions(x), f.predictions(direction)
+    slack = 16 * jnp.finfo(value.dtype).eps * jnp.abs(value)
+
+    def short(carry: tuple[Array, Array]) -> Array:
+        t, k = carry
+        there = f.value_at(z + t * dz) + g.value(_tree.add_scale(x, t, direction))
+        return ~(there <= value + slack) & (k < _HALVINGS)
+
+    one = jnp.ones((), value.dtype)
+    return jax.lax.while_loop(short, lambda c: (0.5 * c[0], c[1] + 1), (one, jnp.zeros((), jnp.int32)))[0]

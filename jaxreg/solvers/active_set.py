@@ -9,7 +9,7 @@ strength is approached from the last one solved in smaller steps: as they shrink
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, squared_gap
+from jaxreg.solvers._entering import quiet, weighed
 
 _FREE = 6
 _MOST = 400
@@ -80,11 +81,11 @@ def follow(
     above `tol`.
     """
     problem = _scaled(gram)
-    z = jnp.where(problem.scale > 0, start / jnp.where(problem.scale > 0, problem.scale, 1.0), 0.0)
+    z = _in_scale(problem, start)
     slope = matmul(z, problem.matrix) - problem.cross
 
     def one(carry: tuple[Array, Array, Array], s: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, ...]]:
-        end = _search(problem, gram.square, part, ref, s, carry, tol)
+        end = _search(problem, gram.square, part, ref, s, carry, tol, carry[:2])
         w = end.best * problem.scale
         value = 0.5 * _residual(problem, gram.square, end.solved, end.solved_slope) + weighed(s, part).leaf_value(w)
         return (end.solved, end.solved_slope, end.solved_at), (w, value, end.gap, end.steps)
@@ -94,9 +95,17 @@ def follow(
     return Fits(coef, value, gap, steps, last * problem.scale, last_at)
 
 
-def weighed(strength: Array, part: Leafwise) -> Leafwise:
-    """strength * part, which acts on one array as `part` does."""
-    return cast(Leafwise, strength * part)
+def minimise(gram: Gram, part: Leafwise, ref: Reference, guess: Array, tol: Array) -> Array:
+    """The minimiser of gram + part, from a guess, else along strengths from where all coefficients are zero."""
+    problem = _scaled(gram)
+    z = _in_scale(problem, guess)
+    one, at = jnp.ones((), z.dtype), quiet(part, -gram.cross, jnp.ones((), z.dtype))
+    begin = z, matmul(z, problem.matrix) - problem.cross
+    return _search(problem, gram.square, part, ref, one, (0 * z, -problem.cross, at), tol, begin).best * problem.scale
+
+
+def _in_scale(problem: _Scaled, w: Array) -> Array:
+    return jnp.where(problem.scale > 0, w / jnp.where(problem.scale > 0, problem.scale, 1.0), 0.0)
 
 
 def _scaled(gram: Gram) -> _Scaled:
@@ -116,12 +125,13 @@ def _search(
     target: Array,
     solved: tuple[Array, Array, Array],
     tol: Array,
+    begin: tuple[Array, Array],
 ) -> _Search:
-    """Newton at `target`, and through strengths in between where that does not converge."""
+    """Newton at `target` from `begin`; through strengths from the one solved where that does not converge."""
     z, slope, at = solved
     zero = jnp.zeros((), jnp.int32)
     far = jnp.asarray(jnp.inf, z.dtype)
-    start = _Search(z, slope, z, slope, at, target, jnp.abs(at - target), zero, zero, z, far)
+    start = _Search(*begin, z, slope, at, target, jnp.abs(at - target), zero, zero, z, far)
     least = 64 * jnp.finfo(z.dtype).eps * jnp.maximum(at, target)
 
     def going(c: _Search) -> Array:

@@ -12,11 +12,10 @@ from jaxreg._linalg import einsum, matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
-from jaxreg.solvers._descent import first_step
+from jaxreg.solvers._descent import first_step, halved
 from jaxreg.solvers._problem import Smooth
 
 _DENSE = 768
-_HALVINGS = 30
 
 
 @pytree
@@ -66,7 +65,7 @@ class DampedNewton:
         value, slope = jax.value_and_grad(f)(x)
         target, pull = jax.linearize(lambda v: g.prox(v, t), _tree.add_scale(x, -t, slope))
         direction = _direction(f, x, pull, _tree.sub(target, x), t, state.damping)
-        length = _halved(f, g, x, direction, value + g.value(x))
+        length = halved(f, g, x, direction, value + g.value(x))
         return DampedNewtonState(_tree.add_scale(x, length, direction), state.damping, t)
 
 
@@ -126,17 +125,3 @@ def _risk_hessian(f: Smooth, z: Array, features: Array) -> Array:
     tasks, size = blocks.shape[:2]
     spread = jnp.eye(tasks, dtype=blocks.dtype)[:, None, :, None] * blocks[:, :, None, :]
     return spread.reshape(tasks * size, tasks * size)
-
-
-def _halved(f: Smooth, g: Penalty, x: PyTree, direction: PyTree, value: Array) -> Array:
-    """Step length by halving from 1 until the objective falls, to rounding; predictions are updated, not remade."""
-    z, dz = f.predictions(x), f.predictions(direction)
-    slack = 16 * jnp.finfo(value.dtype).eps * jnp.abs(value)
-
-    def short(carry: tuple[Array, Array]) -> Array:
-        t, k = carry
-        there = f.value_at(z + t * dz) + g.value(_tree.add_scale(x, t, direction))
-        return ~(there <= value + slack) & (k < _HALVINGS)
-
-    one = jnp.ones((), value.dtype)
-    return jax.lax.while_loop(short, lambda c: (0.5 * c[0], c[1] + 1), (one, jnp.zeros((), jnp.int32)))[0]

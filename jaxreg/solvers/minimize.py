@@ -27,6 +27,7 @@ from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.implicit import solution_tangent
 from jaxreg.solvers.newton import Newton
 from jaxreg.solvers.pdhg import PDHG
+from jaxreg.solvers.proximal_newton import ProximalNewton, serves
 
 OnFail = Literal["warn", "raise", "ignore"]
 
@@ -45,14 +46,16 @@ def minimize(
 ) -> Solution:
     """Minimise risk(params, data, weights) + penalty(params) from `init`.
 
-    Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or after
-    `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `DampedNewton()` for linear
-    models of moderate size with a smooth penalty, `Newton()` for linear models with squared loss and a convex penalty,
-    else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`, `ADMM()` or `PDHG()` on its blocks, the last
-    two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in strengths, weights
-    and data: by the implicit function theorem at the fixed point of the prox steps, restricted to the active set by
-    the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is fitted beside the
-    coefficients. Outside of transformations a fit that did not converge warns (`on_fail`); inside, read `status`.
+    Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or
+    after `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `DampedNewton()` for
+    linear models of moderate size with a smooth penalty, `Newton()` for linear models with squared loss and a
+    convex penalty, `ProximalNewton()` for other losses and elementwise penalties of a moderate number of features,
+    else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`, `ADMM()` or `PDHG()` on its blocks, the
+    last two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in
+    strengths, weights and data: by the implicit function theorem at the fixed point of the prox steps, restricted
+    to the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is
+    fitted beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`);
+    inside, read `status`.
 
     Raises TypeError or ValueError for data, weights, strengths or parameters that cannot be used, naming them.
 
@@ -106,8 +109,9 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
     """The solver given, else by the problem's form.
 
     With one prox and a smooth loss DampedNewton where nothing has a kink and sizes are moderate, Newton where its
-    reduction is exact and the penalty convex and not a bounded set, else FISTA. Two blocks: DavisYin. More, linear maps
-    or a loss without gradient: ADMM where its systems are small, else PDHG.
+    reduction is exact and the penalty convex and not a bounded set, ProximalNewton where a penalty thresholds a
+    moderate number of coefficients, else FISTA. Two blocks: DavisYin. More, linear maps or a loss without gradient:
+    ADMM where its systems are small, else PDHG.
     """
     if isinstance(solver, str) and solver != "auto":
         raise ValueError(f"solver is {solver!r}, expected 'auto' or a solver such as jaxreg.FISTA().")
@@ -126,7 +130,9 @@ def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
     if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
         return DampedNewton()
     exact = penalty.convex and not penalty.bounded and f.is_squared
-    return Newton() if exact and coefficient_part(f, penalty, init) is not None else FISTA()
+    if exact and coefficient_part(f, penalty, init) is not None:
+        return Newton()
+    return ProximalNewton() if f.risk.loss.dual and serves(f, penalty, init) else FISTA()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(5,))

@@ -21,13 +21,13 @@ def spread(x: Array, *values: Any) -> tuple[Array, ...]:
 
 def of_size(formula: Callable[..., Array], x: Array, *values: Any) -> Array:
     """formula(|x|, *values), with derivative 0 at 0."""
-    return formula(x * jnp.sign(x), *spread(x, *values))
+    return formula(jnp.abs(x), *spread(x, *values))
 
 
 def shrunk(formula: Callable[..., Array], x: Array, *values: Any) -> Array:
     """formula(|x|, *values) with the sign of x; zeros are +0."""
     size = of_size(formula, x, *values)
-    return jnp.where(size == 0, size, jnp.sign(x) * size)
+    return jnp.where((x < 0) & (size != 0), -size, size)
 
 
 def require(owner: str, name: str, value: Any, holds: Callable[[np.ndarray], Any], expected: str) -> None:

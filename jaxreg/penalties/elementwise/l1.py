@@ -36,7 +36,7 @@ class L1(Leafwise):
 
     def leaf_terms(self, x: Array) -> Array:
         """|x|, with derivative 0 at 0."""
-        return jnp.where(self.leaf_outside(x), jnp.inf, x * jnp.sign(x))
+        return jnp.where(self.leaf_outside(x), jnp.inf, jnp.abs(x))
 
     def leaf_outside(self, x: Array) -> Array:
         """Where x is negative, if that is not allowed."""

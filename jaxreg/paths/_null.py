@@ -1,0 +1,60 @@
+"""Where a generalised linear model's coefficients all leave zero: the gradient at the best constant prediction."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg import _validate
+from jaxreg._typing import Array, PyTree
+from jaxreg.penalties import Leafwise, Penalty
+from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._reduce import coefficient_part
+
+_STEPS, _HALVINGS = 50, 30
+
+
+def null_top(f: Smooth, penalty: Penalty, init: PyTree) -> float | None:
+    """The strength from which all coefficients are zero; None where more than one intercept is fitted beside them."""
+    if f.is_multitask or f.data[1].ndim != 1 or _validate.traced(f, penalty, init):
+        return None
+    loss, found = f.risk.loss, coefficient_part(f, penalty, init)
+    if found is None or not (found[0].gauge and loss.smooth and loss.separable and loss.dual):
+        return None
+    top, least = (float(x) for x in _top(f, *found))
+    return top if least > 0 and np.isfinite(top) else None
+
+
+@partial(jax.jit, static_argnums=2)
+def _top(f: Smooth, part: Leafwise, intercept: bool) -> tuple[Array, Array]:
+    zero = jnp.zeros_like(f.rows)
+    level = _best_constant(f) if intercept else jnp.zeros((), zero.dtype)
+    back = jax.vjp(lambda w: f.risk.predictions(w, f.data), jnp.zeros(f.data[0].shape[1], zero.dtype))[1]
+    return part.leaf_dual(-back(jax.grad(f.value_at)(zero + level))[0]), jnp.asarray(part.leaf_floor(), zero.dtype)
+
+
+def _best_constant(f: Smooth) -> Array:
+    """Newton steps on one convex function of one number, halved until they descend."""
+    slope_of = jax.grad(f.losses_about)
+    eps = jnp.finfo(f.rows.dtype).eps
+
+    def step(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        at, _, taken = carry
+        value, (slope, bend) = f.losses_about(at), jax.jvp(slope_of, (at,), (jnp.ones_like(at),))
+        full = -slope / jnp.where(bend > 0, bend, 1.0)
+
+        def longer(c: tuple[Array, Array]) -> Array:
+            return ~(f.losses_about(at + c[0]) <= value) & (c[1] < _HALVINGS)
+
+        move, tries = jax.lax.while_loop(longer, lambda c: (0.5 * c[0], c[1] + 1), (full, jnp.zeros((), jnp.int32)))
+        move = jnp.where(tries < _HALVINGS, move, 0.0)
+        return at + move, move, taken + 1
+
+    def going(carry: tuple[Array, Array, Array]) -> Array:
+        return (jnp.abs(carry[1]) > eps * (1 + jnp.abs(carry[0]))) & (carry[2] < _STEPS)
+
+    zero = jnp.zeros((), f.rows.dtype)
+    return jax.lax.while_loop(going, step, (zero, zero + 1, jnp.zeros((), jnp.int32)))[0]
