@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array
@@ -17,7 +19,7 @@ def on_host(x: Array) -> bool:
 
 
 def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:
-    """What `jaxreg.moments` gives, in NumPy arrays; rows are centred and multiplied chunk by chunk."""
+    """What `jaxreg.moments` gives; rows are centred and multiplied chunk by chunk."""
     total = weights.sum()
     safe = total if total > 0 else total.dtype.type(1)
     x_mean, y_mean = weights @ X / safe, weights @ y / safe
@@ -30,10 +32,10 @@ def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:
         Z *= root[rows, None]
         xx += Z.T @ Z
         xy += yc[rows] @ Z
-    return Moments(total, x_mean, y_mean, xx, xy, yc @ yc)
+    return Moments(*(jnp.asarray(v) for v in (total, x_mean, y_mean, xx, xy, yc @ yc)))
 
 
 def host_fold_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> Moments:
     """Moments of the rows of each mask, leading axis K."""
     each = [host_moments(X[mask], y[mask], weights[mask]) for mask in masks]
-    return Moments(*(np.stack([getattr(m, name) for m in each]) for name in Moments.__dataclass_fields__))
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *each)
