@@ -70,10 +70,10 @@ class ProximalNewton:
         assert found is not None
         part, intercept = found
         coef = x["coef"] if intercept else x
-        value, z = f(x) + g.value(x), f.predictions(x)
-        slopes = jax.grad(f.value_at)(z)
-        bends = jnp.maximum(jax.jvp(jax.grad(f.value_at), (z,), (jnp.ones_like(z),))[1], 0.0)
-        gram, mean, level = _model(f.data[0], slopes, bends, coef, state.damping, intercept)
+        z = f.predictions(x)
+        value = f.value_at(z) + g.value(x)
+        slopes, bends = jax.jvp(jax.grad(f.value_at), (z,), (jnp.ones_like(z),))
+        gram, mean, level = _model(f.data[0], slopes, jnp.maximum(bends, 0.0), coef, state.damping, intercept)
         scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
         tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
         new = minimise(gram, part, Reference(scale, scale), coef, tol)
