@@ -1,6 +1,6 @@
 """jaxreg: regularised and multi-task learning in JAX, with exact zeros and a certificate."""
 
-from jaxreg import stochastic
+from jaxreg import stochastic, weightings
 from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
@@ -225,6 +225,8 @@ __all__ = [
     "Tasks",
     # optax links
     "proximal",
+    # tasks that share parameters
+    "weightings",
     # stochastic regularisation
     "stochastic",
     # making one's own
