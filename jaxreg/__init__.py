@@ -104,7 +104,7 @@ from jaxreg.solvers import (
     minimize,
 )
 from jaxreg.tasks import Tasks, tasks
-from jaxreg.transforms import proximal
+from jaxreg.transforms import aggregate, proximal, task_gramian, task_jacobian, weighted_gradient
 
 __all__ = [
     # objectives
@@ -227,6 +227,10 @@ __all__ = [
     "proximal",
     # tasks that share parameters
     "weightings",
+    "aggregate",
+    "task_gramian",
+    "task_jacobian",
+    "weighted_gradient",
     # stochastic regularisation
     "stochastic",
     # making one's own

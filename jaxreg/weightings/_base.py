@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 
 from jaxreg import _tree
 from jaxreg._typing import Array, ArrayLike, PyTree
+from jaxreg.weightings._rows import gramian_of, weighted_sum
 
 
 class Weighting:
@@ -20,7 +22,7 @@ class Weighting:
     gramian gives NaN. `init(T)` and `update(gramian, state, losses, key) -> (weights, state)` are one protocol for all;
     a weighting without memory has the state (). Declared traits say what is read: `from_gramian` more of the gramian
     than which tasks are there, `from_losses` the losses (T,), `random` a key (None is the order of the tasks, or an
-    error), `stateful` that there is memory, `rowwise` that the rows themselves are combined.
+    error), `stateful` that there is memory, `rowwise` that `combine` takes the rows (the Jacobian) where others weigh them.
     """
 
     from_gramian: bool = True
@@ -43,6 +45,13 @@ class Weighting:
         """The weights of this step and the state after it."""
         return self(gramian, losses, key), state
 
+    def combine(
+        self, rows: Sequence[Array], state: Any, losses: ArrayLike | None = None, key: Array | None = None
+    ) -> tuple[list[Array], Any]:
+        """The direction Σ wᵢ rowᵢ, for arrays with a leading task axis, and the state after it."""
+        weights, state = self.update(gramian_of(rows), state, losses, key)
+        return [weighted_sum(weights, x) for x in rows], state
+
     def check(self) -> None:
         """Raise ValueError if a concrete parameter of the weighting is out of range; tracers pass."""
 
@@ -59,22 +68,13 @@ class Stateful(Weighting):
 
 
 class Rowwise(Weighting):
-    """Base of what combines the rows entry by entry, so that no weights say it: it needs the Jacobian.
-
-    `combine(rows, state, losses, key) -> (direction, state)`, where `rows` is a tree with a leading task axis.
-    """
+    """Base of what combines the rows entry by entry, so that no weights say it: a subclass states `combine`."""
 
     rowwise = True
 
     def __call__(self, gramian: ArrayLike, losses: ArrayLike | None = None, key: Array | None = None) -> Array:
         """Raise TypeError: the rows are needed."""
         raise TypeError(f"{type(self).__name__} combines the task gradients themselves: use jaxreg.aggregate.")
-
-    def combine(
-        self, rows: PyTree, state: Any, losses: ArrayLike | None = None, key: Array | None = None
-    ) -> tuple[PyTree, Any]:
-        """The direction of this step, without the task axis, and the state after it."""
-        raise NotImplementedError
 
 
 def vector(value: ArrayLike, tasks: int, dtype: Any) -> Array:

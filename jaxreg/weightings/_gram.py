@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
@@ -18,16 +18,16 @@ class Gram(NamedTuple):
     present: Array
 
     @property
-    def count(self) -> Array:
+    def number(self) -> Array:
         """How many tasks are there, at least 1."""
         return jnp.maximum(jnp.sum(self.present), 1).astype(self.norms.dtype)
 
     @property
     def mean(self) -> Array:
         """The weights of the mean gradient."""
-        return self.present.astype(self.norms.dtype) / self.count
+        return self.present.astype(self.norms.dtype) / self.number
 
-    def weights(self, units: Array, dtype: Array) -> Array:
+    def weights(self, units: Array, dtype: Any) -> Array:
         """Weights of unit gradients as weights of gradients, 0 for absent tasks."""
         return jnp.where(self.present, units / self.norms, 0.0).astype(dtype)
 
