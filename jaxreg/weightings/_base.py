@@ -21,8 +21,8 @@ class Weighting:
     the others are balanced as if it was not there, so that a mask is a zeroed row and column. A NaN anywhere in the
     gramian gives NaN. `init(T)` and `update(gramian, state, losses, key) -> (weights, state)` are one protocol for all;
     a weighting without memory has the state (). Declared traits say what is read: `from_gramian` more of the gramian
-    than which tasks are there, `from_losses` the losses (T,), `random` a key (None is the order of the tasks, or an
-    error), `stateful` that there is memory, `rowwise` that `combine` takes the rows (the Jacobian) where others weigh them.
+    than which tasks are there, `from_losses` the losses (T,), `random` a key, `stateful` that there is memory,
+    `rowwise` that `combine` takes the rows (the Jacobian) where others only weigh them.
     """
 
     from_gramian: bool = True

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxreg._linalg import widen
+from jaxreg._linalg import matmul, widen
 from jaxreg._typing import Array, ArrayLike
 
 
@@ -54,3 +54,12 @@ def split(gramian: Array) -> Gram:
     both = present[:, None] & present[None, :]
     off = jnp.where(both, 0.5 * (cosines + cosines.T), 0.0)
     return Gram(jnp.where(jnp.eye(len(G), dtype=bool), jnp.ones_like(off) + 0 * norms[:, None], off), norms, present)
+
+
+def even(gram: Gram) -> Array:
+    """Weights of unit gradients whose sum has the same cosine with all of them, C⁺1, nearly so if they are dependent."""
+    eps = jnp.finfo(gram.norms.dtype).eps
+    values, vectors = jnp.linalg.eigh(gram.cosines)
+    kept = ~(values <= len(values) * eps * values[-1])
+    inverse = jnp.where(kept, 1 / jnp.where(kept, values, 1.0), 0.0)
+    return matmul(vectors, inverse * matmul(gram.present.astype(values.dtype), vectors))

@@ -7,14 +7,14 @@ from functools import reduce
 
 import jax.numpy as jnp
 
-from jaxreg._linalg import matmul, widen
+from jaxreg._linalg import einsum, matmul, widen
 from jaxreg._typing import Array
 
 
 def gramian_of(rows: Sequence[Array]) -> Array:
     """The (T, T) inner products of rows spread over several arrays with a leading task axis, in at least float32."""
     flat = [widen(x).reshape(len(x), -1) for x in rows]
-    return reduce(jnp.add, [matmul(x, x.T) for x in flat])
+    return reduce(jnp.add, [einsum("ip,jp->ij", x, x) for x in flat])
 
 
 def weighted_sum(weights: Array, rows: Array) -> Array:
