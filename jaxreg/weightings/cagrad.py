@@ -19,8 +19,8 @@ STEPS = 30
 class CAGrad(Weighting):
     """The direction near the mean gradient g₀ that helps the worst task most: argmax_d minᵢ gᵢ·d, ‖d - g₀‖ <= c‖g₀‖.
 
-    d = g₀ + c‖g₀‖ g_w/‖g_w‖ with w on the simplex minimising g_w·g₀ + c‖g₀‖‖g_w‖ (Liu et al. 2021, eq. 3 and algorithm
-    1). `radius` is their c: 0 is the mean gradient; below 1 the limit is stationary for the mean loss.
+    d = g₀ + c‖g₀‖ g_w/‖g_w‖, with w on the simplex minimising g_w·g₀ + c‖g₀‖‖g_w‖ (Liu et al. 2021, algorithm 1).
+    `radius` is their c: 0 is the mean gradient, and below 1 the limit is stationary for the mean loss.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.CAGrad(radius=0.0)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()

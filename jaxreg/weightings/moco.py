@@ -27,7 +27,7 @@ class MoCoState(NamedTuple):
 class MoCo(Rowwise):
     """Σ wᵢ yᵢ, where y tracks the gradients and w takes one projected step towards the shortest such mixture a call.
 
-    y += track/√t (g - y), w = proj_simplex(w - rate/√t (YY' + ridge I) w) (Fernando et al. 2023, eq. 6 and 8). YY' is
+    y += track/√t (g - y), w = proj_simplex(w - rate/√t (YY' + ridge I) w) (Fernando et al. 2023). YY' is
     divided by its largest entry, so that `rate` is free of scale. The state holds T rows.
 
     >>> import jax.numpy as jnp, jaxreg as jr
