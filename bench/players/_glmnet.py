@@ -1,0 +1,25 @@
+"""python-glmnet: the Fortran, which takes all strengths in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from glmnet import ElasticNet, LogitNet
+
+from bench.players._player import Player, folds_of
+
+_EPOCHS = 10_000_000
+
+
+def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
+    """Its squared loss scales the target to variance 1, and takes strengths in the target's unit."""
+    model = LogitNet if loss == "logistic" else ElasticNet
+    found = model(
+        alpha=1, lambda_path=strengths, standardize=False, fit_intercept=True, n_splits=0, tol=tol, max_iter=_EPOCHS
+    ).fit(X, y)
+    return found.coef_path_.reshape(-1, len(strengths)).T, found.intercept_path_.ravel()
+
+
+def make(version: str) -> list[Player]:
+    return [Player("glmnet", version, ("squared", "logistic"), folds_of(_path, spread=True))]
