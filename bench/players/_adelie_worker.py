@@ -33,8 +33,8 @@ def play(problem, tol):
     start = time.perf_counter()
     fits = []
     for rows in ~masks if len(masks) else [slice(None)]:
-        X, y = (problem["X"], problem["y"]) if not len(masks) else (problem["X"][rows], problem["y"][rows])
-        fits.append(fit(X, y, problem["strengths"], tol, problem["loss"], problem["threads"]))
+        X = np.asfortranarray(problem["X"][rows])
+        fits.append(fit(X, problem["y"][rows], problem["strengths"], tol, problem["loss"], problem["threads"]))
     seconds = time.perf_counter() - start
     coef, intercept = (np.stack(parts) for parts in zip(*fits))
     return seconds, coef, intercept

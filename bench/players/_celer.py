@@ -1,22 +1,19 @@
-"""celer: working sets with dual extrapolation, its path function and its LassoCV (its logistic has no intercept)."""
+"""celer: working sets with dual extrapolation. Its LassoCV does not run on scikit-learn 1.9, its logistic has no intercept."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from celer import LassoCV, celer_path
+from celer import celer_path
 
-from bench.judge import Answer
 from bench.players._player import Player, centred, folds_of
-from bench.players._sklearn import cv_answer, model_cv
-from bench.problems import Problem
 
 _ROUNDS, _EPOCHS = 200, 100_000
 
 
 def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """`celer_path` has no intercept: centre first, as its LassoCV does; sparse columns are centred implicitly."""
+    """`celer_path` has no intercept: centre first, as its Lasso does; sparse columns are centred implicitly."""
     offsets: dict[str, np.ndarray] = {}
     if isinstance(X, np.ndarray):
         X, y, x_mean, y_mean = centred(X, y)
@@ -29,15 +26,5 @@ def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -
     return coef.T, y_mean - x_mean @ coef
 
 
-def _play(problem: Problem, tol: float) -> Any:
-    if problem.folds:
-        return model_cv(LassoCV, problem, tol, max_iter=_ROUNDS, max_epochs=_EPOCHS)
-    return folds_of(_path)(problem, tol)
-
-
-def _reveal(problem: Problem, tol: float, found: Any) -> Answer:
-    return cv_answer(_path, problem, tol, found) if problem.folds else found
-
-
 def make(version: str) -> list[Player]:
-    return [Player("celer", version, ("squared",), _play, _reveal, threaded=True)]
+    return [Player("celer", version, ("squared",), folds_of(_path, spread=True))]
