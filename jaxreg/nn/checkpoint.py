@@ -54,12 +54,12 @@ def load(folder: str | Path, like: PyTree | Callable[[int], PyTree]) -> tuple[in
             f"load: the checkpoint in {folder} holds {len(read)} arrays that do not fit the {len(wanted)} asked for; "
             "it was written by another network, optimizer, number of seeds or tasks. Use a new folder."
         )
-    return step, form.unflatten([_keyed(a, leaf) for a, leaf in zip(read, leaves, strict=True)])
+    return step, jax.tree.unflatten(form, [_keyed(a, leaf) for a, leaf in zip(read, leaves, strict=True)])
 
 
 def _orbax() -> Any:
     try:
-        import orbax.checkpoint as ocp
+        import orbax.checkpoint as ocp  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("checkpoints need orbax: pip install orbax-checkpoint") from error
     return ocp

@@ -35,7 +35,8 @@ def from_nnx(make: Callable[[nnx.Rngs], Any]) -> Module:
             "from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs)): a module that is built has one set of parameters only."
         )
     abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
-    graph, state, rest = nnx.split(abstract, nnx.Param, ...)
+    graph, *states = nnx.split(abstract, nnx.Param, ...)
+    state, rest = states
     kept = _tree.names(nnx.to_pure_dict(rest))
     if kept:
         raise ValueError(

@@ -34,7 +34,7 @@ class MTAN:
         stages = stages_of(self.trunk)
         for_trunk, for_attention, for_heads = jax.random.split(key, 3)
         trunk, attention = self.trunk.init(for_trunk, x), {}
-        attended = None
+        attended: Any = None
         for i, one in enumerate(jax.random.split(for_attention, len(stages))):
             x = stages[i].apply(_of_stage(self.trunk, trunk, i), x)
             seen = self._seen(x, attended)
@@ -46,7 +46,7 @@ class MTAN:
     def apply(self, params: PyTree, x: Any, key: Array | None = None) -> Any:
         stages = stages_of(self.trunk)
         *keys, for_heads = split_key(key, len(stages) + 1)
-        attended = None
+        attended: Any = None
         for i, (stage, one) in enumerate(zip(stages, keys, strict=True)):
             x = stage.apply(_of_stage(self.trunk, params["trunk"], i), x, one)
             attended = self._attend(params["attention"][str(i)], x, self._seen(x, attended))
@@ -57,7 +57,7 @@ class MTAN:
         two = Chain((channels(self.width or size, jax.nn.relu), channels(size, jax.nn.sigmoid)))
         return Stack(two, len(task_names(self.heads)))
 
-    def _seen(self, features: Array, attended: Array | None) -> Array:
+    def _seen(self, features: Array, attended: Any) -> Array:
         """What the attention looks at: (tasks, n, ..., channels)."""
         ours = jnp.broadcast_to(features, (len(task_names(self.heads)), *features.shape))
         if attended is None:

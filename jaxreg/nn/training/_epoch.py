@@ -115,8 +115,9 @@ def epoch(
         held = over_chunks(plan.net, rules.loss, state.params, validation)
         metric = None if rules.metric is None else over_chunks(plan.net, rules.metric, state.params, validation)
         value = jnp.sum(held).astype(lane.value.dtype)
-        kept = _tree.where(value < lane.value, (state.params, value, lane.epoch), (lane.params, lane.value, lane.best))
-        return Lane(state, *kept, lane.epoch + 1), (_finite_mean(losses), held, metric)
+        new, old = (state.params, value, lane.epoch), (lane.params, lane.value, lane.best)
+        params, value, best = _tree.where(value < lane.value, new, old)
+        return Lane(state, params, value, best, lane.epoch + 1), (_finite_mean(losses), held, metric)
 
     return jax.vmap(one)(lanes)
 

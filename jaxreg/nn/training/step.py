@@ -84,8 +84,9 @@ def train_step(
         updates, opt = tx.update(grads, state.opt, params)
         moved = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
         fine = jnp.all(jnp.isfinite(values)) & _tree.all_finite(grads) & _tree.all_finite(moved)
-        kept = _tree.where(fine, (moved, opt, balance), (params, state.opt, state.weighting))
-        return TrainState(*kept, key, state.steps + 1, state.skipped + ~fine), values
+        new = (moved, opt, balance)
+        params, opt, balance = _tree.where(fine, new, (params, state.opt, state.weighting))
+        return TrainState(params, opt, balance, key, state.steps + 1, state.skipped + ~fine), values
 
     return Step(init, update)
 
