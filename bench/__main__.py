@@ -1,4 +1,4 @@
-"""`python -m bench [lasso | prox] [--smoke] [--data FILE.npz] [--out DIR] [--repeats N]`."""
+"""`python -m bench [lasso | prox | deep] [--smoke] [--data FILE.npz] [--out DIR] [--repeats N]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from bench import prox
+from bench import deep, prox
 from bench.methods import METHODS, Method
 from bench.problems import NUM, RATIO, Problem, problems
 from bench.race import TARGET, Result, race
@@ -20,7 +20,7 @@ _TITLE = f"lasso with intercept, {NUM} strengths, ratio {RATIO:g}; every method 
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Times at equal achieved gap.")
-    parser.add_argument("problem", nargs="?", default="lasso", choices=["lasso", "prox"])
+    parser.add_argument("problem", nargs="?", default="lasso", choices=["lasso", "prox", "deep"])
     parser.add_argument("--smoke", action="store_true", help="one small case, a few seconds")
     parser.add_argument("--data", type=Path, metavar="FILE.npz", help="your own X (n, p) and y (n,) instead")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     if given.problem == "prox":
         with jax.enable_x64(True):
             return prox.main(given.smoke, given.out, given.repeats)
+    if given.problem == "deep":
+        return deep.main(given.smoke, given.out)
     return lasso(given)
 
 

@@ -77,7 +77,7 @@ def make_overlaid_digits(n: int = 2000, seed: int = 0) -> ImageTasks:
 
 
 def load_cifar10(folder: str | Path) -> ImageTasks:
-    """CIFAR-10 from the files that its authors distribute, in a folder of yours; two tasks: the class, and animal or not.
+    """CIFAR-10 from its authors' files in a folder of yours, with two tasks: the class, and animal or not.
 
     Reads the binary version (`data_batch_1.bin` ..., `test_batch.bin`), else the Python version (`data_batch_1` ...,
     `test_batch`), of which only arrays, texts, numbers and containers are unpickled, never code. `test` marks the

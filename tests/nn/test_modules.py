@@ -22,7 +22,7 @@ def test_the_convolution_is_flax_own():
 def test_linen_state_is_refused_and_dropout_follows_the_key():
     with pytest.raises(ValueError, match="batch_stats"):
         nn.from_linen(linen.BatchNorm(use_running_average=False)).init(jax.random.key(0), X)
-    with pytest.raises(TypeError, match="expected a flax.linen.Module"):
+    with pytest.raises(TypeError, match=r"expected a flax\.linen\.Module"):
         nn.from_linen(nn.dense(2))
     net = nn.from_linen(linen.Dropout(0.5), train={"deterministic": False}, evaluate={"deterministic": True})
     np.testing.assert_array_equal(net.apply({}, X), X)
