@@ -60,8 +60,9 @@ def players(size: Size, data: ImageTasks, smoke: bool) -> Iterator[tuple[str, An
     hard = nn.HardSharing(trunk, heads)
     yield "single task", nn.Independent(trunk, heads), {}
     yield "hard sharing", hard, {}
-    soft = nn.SoftSharing(trunk, heads, 0.1 * jr.ToMean(axis=0))
-    yield "soft sharing", soft, {"penalty": soft.placed}
+    if not smoke:
+        soft = nn.SoftSharing(trunk, heads, 0.1 * jr.ToMean(axis=0))
+        yield "soft sharing", soft, {"penalty": soft.placed}
     others = (nn.CrossStitch, nn.MMoE, nn.CGC, nn.PLE, nn.MTAN, nn.DSelectK, nn.LearnedBranching)
     for kind in others[:1] if smoke else others:
         yield kind.__name__, kind(trunk, heads), {}

@@ -19,6 +19,6 @@ def test_a_line_has_mean_and_deviation_over_seeds():
 def test_the_small_size_runs(tmp_path: Path):
     assert main(["deep", "--smoke", "--out", str(tmp_path)]) == 0
     kept = json.loads((tmp_path / "deep-smoke.json").read_text(encoding="utf-8"))["results"]
-    assert [r["player"] for r in kept[:3]] == ["single task", "hard sharing", "soft sharing"]
+    assert [r["player"] for r in kept[:3]] == ["single task", "hard sharing", "CrossStitch"]
     assert kept[0]["delta_m"] == 0 and kept[1]["ratio"] == 1
     assert all(np.isfinite(r["step"]) and np.shape(r["accuracy"]) == (2, 2) for r in kept)

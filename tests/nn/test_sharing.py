@@ -81,26 +81,30 @@ def apply(net, params):
     return np.asarray(jax.jit(net.apply)(params, X))
 
 
+def begin(net):
+    return jax.jit(net.init)(jax.random.key(1), X)
+
+
 def test_special_cases_are_the_simpler_architectures():
     hard, alone = rows("HardSharing")[0], rows("Independent")[0]
     wide = lambda tree: jax.tree.map(lambda a: a[None], tree)  # noqa: E731
-    one_expert = {**nn.MMoE(TRUNK, HEADS, experts=1).init(jax.random.key(1), X), **hard}
+    one_expert = {**begin(nn.MMoE(TRUNK, HEADS, experts=1)), **hard}
     one_expert["trunk"] = wide(hard["trunk"])
     np.testing.assert_allclose(
         apply(nn.MMoE(TRUNK, HEADS, experts=1), one_expert), apply(NETS["HardSharing"], hard), rtol=1e-5, atol=1e-6
     )
     reference = apply(NETS["Independent"], alone)
     stitched = nn.CrossStitch(TRUNK, HEADS, own=1.0)
-    params = stitched.init(jax.random.key(1), X)
+    params = begin(stitched)
     params["trunk"]["stages"], params["heads"] = alone["trunk"], alone["heads"]
     np.testing.assert_allclose(apply(stitched, params), reference, rtol=1e-5, atol=1e-6)
     private = nn.CGC(TRUNK, HEADS, shared=0, own=1)
-    params = private.init(jax.random.key(1), X)
+    params = begin(private)
     params["own"], params["heads"] = jax.tree.map(lambda a: a[:, None], alone["trunk"]), alone["heads"]
     np.testing.assert_allclose(apply(private, params), reference, rtol=1e-5, atol=1e-6)
     rich = rows("CGC")[0]
     one_level = nn.PLE(TRUNK.stages[0], HEADS, shared=2)
-    params = nn.CGC(TRUNK.stages[0], HEADS).init(jax.random.key(2), X)
+    params = begin(nn.CGC(TRUNK.stages[0], HEADS))
     level = {"own": params["own"], "shared": params["trunk"], "gates": params["gates"]}
     np.testing.assert_allclose(
         apply(one_level, {"trunk": {"0": level}, "heads": params["heads"]}),
