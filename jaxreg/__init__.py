@@ -104,7 +104,7 @@ from jaxreg.solvers import (
     minimize,
 )
 from jaxreg.tasks import Tasks, tasks
-from jaxreg.transforms import proximal
+from jaxreg.transforms import accelerated, chain, dual_averaging, proximal, proximal_step, prune, sparsity
 
 __all__ = [
     # objectives
@@ -225,6 +225,12 @@ __all__ = [
     "Tasks",
     # optax links
     "proximal",
+    "proximal_step",
+    "chain",
+    "accelerated",
+    "dual_averaging",
+    "sparsity",
+    "prune",
     # stochastic regularisation
     "stochastic",
     # making one's own
