@@ -68,7 +68,7 @@ def prune(params: PyTree, penalty: Penalty) -> Pruned:
     width, in, out) for `L2(axis=(0, 1, 2))`. Axes along which whole slices go are shortened in `shapes`; groups that
     are no slices are masked alone. Every leaf is seen by itself: whether the next layer's inputs go too is the
     network's structure, which leaves do not tell; penalise in one leaf what belongs together. Raises TypeError for a
-    penalty that is no sum over leaves.
+    penalty that is no sum over leaves or whose groups are no axes.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> found = jr.prune({"kernel": jnp.array([[1.0, 0.0, 3.0], [2.0, 0.0, 0.0]])}, jr.L2(axis=0).on("kernel"))
@@ -95,13 +95,16 @@ def _dead(alive: np.ndarray, axis: int) -> int:
 
 
 def _kept(part: Leafwise, x: Any) -> np.ndarray:
-    """Entries whose group has one that is not zero: the terms, whatever they are, of the indicator of not zero."""
-    alive = (jnp.asarray(x) != 0).astype(jnp.float32)
-    axes = jax.eval_shape(part.leaf_terms, alive).shape
-    if len(axes) == alive.ndim:
-        joined = tuple(a for a in range(alive.ndim) if axes[a] == 1)
-        return np.broadcast_to(np.asarray(alive).any(axis=joined, keepdims=True), alive.shape).copy()
-    return np.asarray(alive) > 0
+    """Entries whose group has one that is not zero: the groups are told by the shape of the penalty's terms."""
+    alive = np.asarray(x) != 0
+    axes = jax.eval_shape(part.leaf_terms, jax.ShapeDtypeStruct(alive.shape, jnp.float32)).shape
+    if len(axes) != alive.ndim or any(a not in (1, n) for a, n in zip(axes, alive.shape, strict=True)):
+        raise TypeError(
+            f"prune: the groups of {part!r} are no axes of a leaf of shape {alive.shape}; use a penalty along axes, such "
+            "as L2(axis=0), or read the zeros off the parameters."
+        )
+    joined = tuple(a for a in range(alive.ndim) if axes[a] == 1)
+    return np.broadcast_to(alive.any(axis=joined, keepdims=True), alive.shape).copy()
 
 
 def _shape(kept: np.ndarray) -> tuple[int, ...]:

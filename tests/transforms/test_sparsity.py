@@ -42,3 +42,8 @@ def test_prune_by_entry_masks_alone(x64):
 
     with pytest.raises(TypeError, match="couples whole trees"):
         jr.prune(network(), Whole())
+
+
+def test_prune_says_which_groups_it_cannot_see():
+    with pytest.raises(TypeError, match="are no axes of a leaf"):
+        jr.prune({"w": np.array([1.0, 0.0, 0.0])}, jr.GroupL2([0, 1, 1]))
