@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy._core.multiarray import _reconstruct  # type: ignore[attr-defined]
+from numpy._core.multiarray import _reconstruct
 
 LOOPS = (1, 0, 0, 0, 1, 0, 1, 0, 2, 1)
 ANIMALS = (2, 3, 4, 5, 6, 7)
