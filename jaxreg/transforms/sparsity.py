@@ -100,8 +100,8 @@ def _kept(part: Leafwise, x: Any) -> np.ndarray:
     axes = jax.eval_shape(part.leaf_terms, jax.ShapeDtypeStruct(alive.shape, jnp.float32)).shape
     if len(axes) != alive.ndim or any(a not in (1, n) for a, n in zip(axes, alive.shape, strict=True)):
         raise TypeError(
-            f"prune: the groups of {part!r} are no axes of a leaf of shape {alive.shape}; use a penalty along axes, such "
-            "as L2(axis=0), or read the zeros off the parameters."
+            f"prune: the groups of {part!r} are no axes of a leaf of shape {alive.shape}; use a penalty along axes, "
+            "such as L2(axis=0), or read the zeros off the parameters."
         )
     joined = tuple(a for a in range(alive.ndim) if axes[a] == 1)
     return np.broadcast_to(alive.any(axis=joined, keepdims=True), alive.shape).copy()

@@ -15,7 +15,7 @@ from jaxreg.weightings._gram import square, there
 
 @pytree
 class IMTLL(Stateful):
-    """wᵢ = exp(sᵢ), where s descends Σ exp(sᵢ)lossᵢ - sᵢ, so that all weighted losses tend to 1 (Liu et al. 2021, eq. 9).
+    """wᵢ = exp(sᵢ), where s descends Σ exp(sᵢ)lossᵢ - sᵢ, so that weighted losses tend to 1 (Liu et al. 2021, eq. 9).
 
     Gradient steps of length `rate` on s, which is the state; their limit is wᵢ = 1/lossᵢ.
 

@@ -14,7 +14,7 @@ from jaxreg.weightings._qp import simplex
 
 @pytree
 class SDMGrad(Weighting):
-    """The shortest of g_w + λ g₀ over the simplex, g₀ the mean gradient, divided by 1 + λ (Xiao, Ban and Ji 2023, eq. 6).
+    """The shortest of g_w + λ g₀ over the simplex, g₀ the mean gradient, over 1 + λ (Xiao, Ban and Ji 2023, eq. 6).
 
     `pull` λ leads from `MGDA` (0) to the mean gradient (infinity). The program is solved exactly on one Gramian, where
     the paper takes stochastic steps on two independent batches.
