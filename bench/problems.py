@@ -1,17 +1,16 @@
-"""What is solved: a lasso over many strengths, on all rows or on the training rows of each fold."""
+"""What is solved: a risk plus s ‖w‖₁ over many strengths, on all rows or on the training rows of each fold."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_diabetes
-
-from jaxreg.datasets import load_tecator
+import scipy.sparse
 
 NUM, RATIO, FOLDS = 100, 1e-2, 10
 SHARED = Path(os.environ.get("JAXREG_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
@@ -19,22 +18,44 @@ SHARED = Path(os.environ.get("JAXREG_DATA") or Path(__file__).resolve().parents[
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """½ mean (y - b - Xw)² + s ‖w‖₁ for every strength s; with `folds`, once per fold's training rows."""
+    """mean ℓ(b + Xw, y) + s ‖w‖₁ for every strength s; with `folds`, once per fold's training rows.
+
+    `loss` is squared ½(z - y)², logistic log(1 + eᶻ) - yz or poisson eᶻ - yz; X is an array or a sparse CSC matrix.
+    """
 
     name: str
-    X: np.ndarray
+    X: Any
     y: np.ndarray
     folds: int = 0
+    loss: str = "squared"
 
     @property
     def task(self) -> str:
-        return f"{self.folds}-fold CV" if self.folds else "path"
+        return ("" if self.loss == "squared" else f"{self.loss} ") + (f"{self.folds}-fold CV" if self.folds else "path")
+
+    @property
+    def sparse(self) -> bool:
+        return scipy.sparse.issparse(self.X)
+
+    @property
+    def is_tall(self) -> bool:
+        return not self.sparse and self.X.shape[0] > self.X.shape[1]
+
+    @property
+    def whole(self) -> Problem:
+        """The same as a path."""
+        return replace(self, folds=0)
+
+    @cached_property
+    def columns(self) -> Any:
+        """X as those want it who read columns: made once, outside of what is timed."""
+        return self.X if self.sparse else np.asfortranarray(self.X)
 
     @cached_property
     def strengths(self) -> np.ndarray:
         """From the smallest strength that excludes every feature down to a hundredth of it."""
-        top = np.abs((self.y - self.y.mean()) @ (self.X - self.X.mean(0))).max() / len(self.y)
-        return top * np.geomspace(1.0, RATIO, NUM)
+        residual = self.y - self.y.mean()
+        return np.abs(residual @ self.X).max() / len(self.y) * np.geomspace(1.0, RATIO, NUM)
 
     @cached_property
     def masks(self) -> np.ndarray:
@@ -45,58 +66,26 @@ class Problem:
             masks[fold, held] = True
         return masks
 
-    def samples(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def samples(self) -> Iterator[tuple[Any, np.ndarray]]:
         """The rows of each fit: all of them, or those that a fold trains on."""
-        for mask in ~self.masks if self.folds else [slice(None)]:
-            yield self.X[mask], self.y[mask]
+        for mask in ~self.masks if self.folds else [None]:
+            yield (self.columns, self.y) if mask is None else (self.columns[mask], self.y[mask])
 
 
-def simulated(n: int, p: int, rho: float = 0.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbouring features correlated by rho, p/10 of them active, signal as strong as noise."""
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, p))
-    for j in range(1, p):
-        X[:, j] = rho * X[:, j - 1] + np.sqrt(1 - rho**2) * X[:, j]
-    w = np.zeros(p)
-    active = max(1, p // 10)
-    w[rng.choice(p, active, replace=False)] = rng.standard_normal(active)
-    signal = X @ w
-    return X, signal + np.std(signal) * rng.standard_normal(n)
+def mean_loss(loss: str, scores: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The mean loss over rows of scores (L, n)."""
+    if loss == "squared":
+        return 0.5 * np.mean((y - scores) ** 2, 1)
+    rest = np.exp(scores) if loss == "poisson" else np.logaddexp(0.0, scores)
+    return np.mean(rest - y * scores, 1)
 
 
-def standardised(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Features with mean 0 and standard deviation 1, in float64; constant ones are dropped."""
-    X = np.asarray(X, np.float64)
-    X = X[:, X.std(0) > 0]
-    return (X - X.mean(0)) / X.std(0), np.asarray(y, np.float64)
+def scores(X: Any, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """b + Xw for fits (L, p), (L,): shape (L, n)."""
+    return np.asarray(X @ coef.T).T + intercept[:, None]
 
 
-def from_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, p) and y (n,) of an .npz file."""
-    with np.load(path, allow_pickle=False) as arrays:
-        shapes = {name: arrays[name].shape for name in ("X", "y") if name in arrays}
-        if len(shapes) < 2 or len(shapes["X"]) != 2 or shapes["y"] != shapes["X"][:1]:
-            raise ValueError(f"{path} holds {shapes}, expected X of shape (n, p) and y of shape (n,).")
-        return standardised(arrays["X"], arrays["y"])
-
-
-def problems(smoke: bool = False, data: Path | None = None) -> Iterator[Problem]:
-    """Each case as a path and as a cross-validation, the small ones first."""
-    for name, (X, y) in _cases(smoke, data):
-        yield Problem(name, X, y)
-        yield Problem(name, X, y, FOLDS)
-
-
-def _cases(smoke: bool, data: Path | None) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    if data is not None:
-        yield data.stem, from_file(data)
-    elif smoke:
-        yield "simulated", simulated(300, 30)
-    else:
-        yield "diabetes", standardised(*load_diabetes(return_X_y=True))
-        tecator = load_tecator()
-        yield "tecator fat", standardised(tecator.X, tecator.y[:, 1])
-        yield "simulated", simulated(10_000, 100)
-        if (SHARED / "riboflavin.npz").is_file():
-            yield "riboflavin", from_file(SHARED / "riboflavin.npz")
-        yield "simulated", simulated(100_000, 500)
+def held_out(problem: Problem, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+    """Mean losses (folds, L) on the rows that each fold holds out."""
+    rows = zip(problem.masks, coef, intercept, strict=True)
+    return np.stack([mean_loss(problem.loss, scores(problem.X[m], w, b), problem.y[m]) for m, w, b in rows])

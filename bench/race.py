@@ -1,46 +1,56 @@
-"""The race: every method at the loosest tolerance that satisfies the judge, then interleaved repeats."""
+"""The race: every player at the loosest tolerance that satisfies the judge, then repeats in turn."""
 
 from __future__ import annotations
 
+import math
+import signal
 import statistics
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sklearn.exceptions import ConvergenceWarning
-
-from bench.judge import largest_gap, score_error
-from bench.methods import Method
+from bench.judge import Answer, largest_gap, score_error
+from bench.limit import limit
+from bench.players import CPUS, Measured, NotSupported, Player
 from bench.problems import Problem
 
 TARGET = 1e-6
-_TOLERANCES = [10.0**-k for k in range(6, 13)]
-_PATIENCE = 120.0
+_TIGHTEST = 1e-15
 
 
 @dataclass
 class Result:
-    """One method on one problem; times in seconds.
+    """One player on one problem; times in seconds.
 
-    `first` and `last` are calls of the calibration, `ratio` the median over that of the first method.
+    `verdict` says why it was not timed, if it was not: it missed the gap, its patience ran out, or it does not serve
+    the problem. `first` and `last` are calls of the calibration, `speedup` the best rival's median over this one,
+    `limit` what the machine needs to pass over the data as often as nobody can avoid.
     """
 
     problem: str
     rows: int
     features: int
     task: str
-    method: str
+    player: str
     version: str
-    tol: float
-    gap: float
-    score_error: float
-    reached: bool
-    first: float
-    last: float
-    median: float = float("nan")
-    fastest: float = float("nan")
-    ratio: float = float("nan")
+    target: float
+    tol: float = math.nan
+    gap: float = math.nan
+    score_error: float = 0.0
+    verdict: str = ""
+    first: float = math.nan
+    last: float = math.nan
+    median: float = math.nan
+    fastest: float = math.nan
+    speedup: float = math.nan
+    limit: float = math.nan
+    peak: float = math.nan
+
+    @property
+    def reached(self) -> bool:
+        return not self.verdict
 
     @property
     def compile(self) -> float:
@@ -48,60 +58,111 @@ class Result:
         return max(self.first - self.median, 0.0)
 
 
-def timed(method: Method, problem: Problem, tol: float) -> tuple[float, object]:
+class OutOfPatience(Exception):
+    """A call took too long."""
+
+
+@contextmanager
+def patient(seconds: float) -> Iterator[None]:
+    """Raise `OutOfPatience` in here after so many seconds, as soon as Python has its turn again."""
+
+    def stop(*_: object) -> None:
+        raise OutOfPatience
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def timed(player: Player, problem: Problem, tol: float, patience: float = math.inf) -> tuple[float, object]:
     """Seconds of one call, and what it returned."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    limited = math.isfinite(patience) and not (player.threaded and problem.folds)
+    with warnings.catch_warnings(), patient(patience if limited else 0.0):
+        warnings.simplefilter("ignore")  # that a tolerance is not reached, the judge says
         start = time.perf_counter()
-        found = method.play(problem, tol)
-        return time.perf_counter() - start, found
+        found = player.play(problem, tol)
+        seconds = time.perf_counter() - start
+    return (found.seconds if isinstance(found, Measured) else seconds), found
 
 
-def calibrate(method: Method, problem: Problem, target: float = TARGET) -> Result:
+def revealed(player: Player, problem: Problem, tol: float, found: object) -> Answer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return player.reveal(problem, tol, found)
+
+
+def calibrate(player: Player, problem: Problem, target: float = TARGET, patience: float = math.inf) -> Result:
     """Tighten the tolerance by powers of ten until the judge's largest gap is at most `target`.
 
-    Given up where a call takes too long to be repeated, or two steps in a row change nothing.
+    Given up where a call takes too long, or two steps in a row change nothing. Folds begin at the tolerance that
+    satisfies the path, and are not begun if they would take too long by what the path took.
     """
+    n, p = problem.X.shape
+    result = Result(problem.name, n, p, problem.task, player.name, player.version, target, 10.0 * target)
+    if not player.supports(problem):
+        result.verdict = "not supported"
+        return result
+    if problem.folds:
+        path = calibrate(player, problem.whole, target, patience)
+        result.tol, result.gap, result.last = path.tol, path.gap, path.last * problem.folds
+        result.verdict = path.verdict and f"{path.verdict} on the path"
+        if path.reached and path.last * problem.folds / CPUS > patience:
+            result.verdict = f"> {patience:.0f} s by its path"
+        if result.verdict:
+            return result
+    _tighten(result, player, problem, patience)
+    return result
+
+
+def _tighten(result: Result, player: Player, problem: Problem, patience: float) -> None:
     calls: list[float] = []
     gaps: list[float] = []
-    for tol in _TOLERANCES:
-        seconds, found = timed(method, problem, tol)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            answer = method.reveal(problem, tol, found)
+    while True:
+        try:
+            seconds, found = timed(player, problem, result.tol, patience)
+        except OutOfPatience:
+            result.verdict = f"> {patience:.0f} s"
+            return
+        except NotSupported as error:
+            result.verdict = f"not supported: {error}"
+            return
+        answer = revealed(player, problem, result.tol, found)
         calls.append(seconds)
         gaps.append(largest_gap(problem, answer))
-        stuck = len(gaps) > 2 and gaps[-1] >= 0.99 * gaps[-3]
-        if gaps[-1] <= target or seconds > _PATIENCE or stuck:
-            break
-    n, p = problem.X.shape
-    return Result(
-        problem=problem.name,
-        rows=n,
-        features=p,
-        task=problem.task,
-        method=method.name,
-        version=method.version,
-        tol=tol,
-        gap=gaps[-1],
-        score_error=score_error(problem, answer),
-        reached=gaps[-1] <= target,
-        first=calls[0],
-        last=calls[-1],
-    )
+        result.first, result.last, result.gap = calls[0], calls[-1], gaps[-1]
+        if gaps[-1] <= result.target:
+            result.score_error = score_error(problem, answer)
+            return
+        if seconds > patience:
+            result.verdict = f"> {patience:.0f} s"
+            return
+        if result.tol < 10 * _TIGHTEST or (len(gaps) > 2 and gaps[-1] >= 0.99 * gaps[-3]):
+            result.verdict = "missed"
+            return
+        result.tol = result.tol / 10
 
 
-def race(problem: Problem, methods: Sequence[Method], repeats: int, target: float = TARGET) -> list[Result]:
-    """Calibrate all methods, then time in turn, `repeats` times, those that satisfied the judge."""
-    results = [calibrate(method, problem, target) for method in methods]
-    times: list[list[float]] = [[] for _ in methods]
-    for _ in range(repeats):
-        for method, result, seconds in zip(methods, results, times, strict=True):
-            if result.reached:
-                seconds.append(timed(method, problem, result.tol)[0])
-    for result, seconds in zip(results, times, strict=True):
-        if seconds:
-            result.median, result.fastest = statistics.median(seconds), min(seconds)
+def race(
+    problem: Problem, players: Sequence[Player], repeats: int, target: float = TARGET, patience: float = math.inf
+) -> list[Result]:
+    """Calibrate all players, then time those that satisfied the judge, in turn, each round beginning with another."""
+    results = [calibrate(player, problem, target, patience) for player in players]
+    able = [pair for pair in zip(players, results, strict=True) if pair[1].reached]
+    times: dict[int, list[float]] = {id(result): [] for result in results}
+    for turn in range(repeats):
+        start = turn % max(len(able), 1)
+        for player, result in able[start:] + able[:start]:
+            times[id(result)].append(timed(player, problem, result.tol)[0])
+    least = limit(problem)
     for result in results:
-        result.ratio = result.median / results[0].median
+        result.limit = least
+        if taken := times[id(result)]:
+            result.median, result.fastest = statistics.median(taken), min(taken)
+    best = min((result.median for result in results[1:] if result.reached), default=math.nan)
+    for result in results:
+        result.speedup = best / result.median
     return results

@@ -14,29 +14,32 @@ from dataclasses import asdict
 from pathlib import Path
 
 import jaxreg as jr
+from bench.players import CPUS
 from bench.race import Result
 
 COLUMNS = (
     "problem",
     "n x p",
     "task",
-    "method",
+    "player",
     "tol",
     "gap",
     "compile s",
     "median s",
     "fastest s",
-    "/ jaxreg",
+    "speed-up",
+    "/ limit",
+    "peak MB",
 )
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "XLA_FLAGS")
-_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn")
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "XLA_FLAGS")
+_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn", "celer", "skglm", "python-glmnet", "glum", "jaxopt")
 
 
 def machine() -> dict[str, str | int]:
     """Processor, threads and versions: what a time means nothing without."""
     found: dict[str, str | int] = {
         "processor": _processor(),
-        "cpus": os.cpu_count() or 0,
+        "cpus": CPUS,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
@@ -60,23 +63,29 @@ def _processor() -> str:
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """One line of the table; `ratio` is this method's time over the first method's."""
+    """One line of the table; `speed-up` is the best rival's time over this one's, `/ limit` this one's over the limit."""
     size = f"{result.rows} x {result.features}"
-    gap = f"{result.gap:.1e}" + ("" if result.reached else " not reached")
-    times = (_seconds(result.compile), _seconds(result.median), _seconds(result.fastest))
+    head = (result.problem, size, result.task, result.player)
     if not result.reached:
-        times = ("-", f"> {result.last:.1f}", "-")
-    ratio = "-" if math.isnan(result.ratio) else f"{result.ratio:.2f}"
-    return (result.problem, size, result.task, result.method, f"{result.tol:.0e}", gap, *times, ratio)
+        return (*head, _number(result.tol, ".0e"), _number(result.gap, ".1e"), "-", result.verdict, "-", "-", "-", "-")
+    times = (_number(value, ".3f") for value in (result.compile, result.median, result.fastest))
+    ratios = (_number(value, ".2f") for value in (result.speedup, result.median / result.limit))
+    return (*head, f"{result.tol:.0e}", f"{result.gap:.1e}", *times, *ratios, _number(result.peak, ".0f"))
 
 
-def _seconds(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)
 
 
 def kept(result: Result) -> dict[str, object]:
     """What is written of a result."""
-    return asdict(result) | {"compile": result.compile}
+    return asdict(result) | {"compile": result.compile, "of_limit": result.median / result.limit}
+
+
+def report(path: Path, title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Write the title, the machine and the table as Markdown."""
+    told = ", ".join(f"{name} {value}" for name, value in machine().items())
+    path.write_text(f"{title}.\n\n{told}.\n\n{markdown(columns, lines)}\n", encoding="utf-8")
 
 
 def markdown(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

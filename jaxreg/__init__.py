@@ -104,7 +104,19 @@ from jaxreg.solvers import (
     minimize,
 )
 from jaxreg.tasks import Tasks, tasks
-from jaxreg.transforms import aggregate, proximal, task_gramian, task_jacobian, weighted_gradient
+from jaxreg.transforms import (
+    accelerated,
+    aggregate,
+    chain,
+    dual_averaging,
+    proximal,
+    proximal_step,
+    prune,
+    sparsity,
+    task_gramian,
+    task_jacobian,
+    weighted_gradient,
+)
 
 __all__ = [
     # objectives
@@ -225,6 +237,12 @@ __all__ = [
     "Tasks",
     # optax links
     "proximal",
+    "proximal_step",
+    "chain",
+    "accelerated",
+    "dual_averaging",
+    "sparsity",
+    "prune",
     # tasks that share parameters
     "weightings",
     "aggregate",

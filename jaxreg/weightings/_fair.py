@@ -28,7 +28,7 @@ def balance(C: Array, b: Array, beta: Array) -> Array:
         pull = b * u ** (-beta)
         slope = matmul(C, u) - pull
         # In units of u the Hessian is u C u + β b u^(1-β), positive definite whatever the scales.
-        H = u[:, None] * C * u + jnp.diag(beta * pull * u)
+        H = u[:, None] * C * u[None, :] + jnp.diag(beta * pull * u)
         factor = jnp.linalg.cholesky(H)
         relative = -jax.scipy.linalg.cho_solve((factor, True), u * slope)
         far = jnp.max(jnp.abs(relative))

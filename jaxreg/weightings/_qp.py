@@ -59,7 +59,7 @@ def _step(C: Array, q: Array, a: Array, b: Array, p: _Point) -> _Point:
     dual = matmul(C, z) + q - y - p.multiplier * a
     primal = matmul(a, z) - b
     root = jnp.sqrt(jnp.minimum(z / y, 1 / (4 * eps)))
-    factor = jnp.linalg.cholesky(jnp.eye(len(q), dtype=q.dtype) + root[:, None] * C * root)
+    factor = jnp.linalg.cholesky(jnp.eye(len(q), dtype=q.dtype) + root[:, None] * C * root[None, :])
 
     def inner(r: Array) -> Array:
         return root * jax.scipy.linalg.cho_solve((factor, True), root * r)
