@@ -42,8 +42,7 @@ def judge(
 
 
 def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The dual point is the residual, centred because the intercept is free, times the scale that makes the bound
-    largest among those with |X'θ| <= s n."""
+    """The dual point is the centred residual, because the intercept is free, at the best scale with |X'θ| <= s n."""
     n = len(y)
     theta = y - z
     theta -= theta.mean(1, keepdims=True)
@@ -54,8 +53,10 @@ def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.
 
 
 def _glm(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray, loss: str) -> np.ndarray:
-    """The dual point is the slope of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n; the bound is
-    -mean ℓ*(θ), with ℓ* at θ = q - y the negative entropy of q (logistic) or q log q - q (Poisson)."""
+    """The dual point is the slope of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n.
+
+    The bound is -mean ℓ*(θ), with ℓ* at θ = q - y the negative entropy of q (logistic) or q log q - q (Poisson).
+    """
     theta = _mean(_recentred(z, y, loss), loss) - y
     up, down = np.maximum(theta, 0).sum(1, keepdims=True), np.maximum(-theta, 0).sum(1, keepdims=True)
     least = np.minimum(up, down)

@@ -54,9 +54,8 @@ class _Worker:
         if self.process is not None and self.problem is problem:
             return
         path = Path(self.folder.name) / "problem.npz"
-        np.savez(
-            path, X=problem.X, y=problem.y, masks=problem.masks, strengths=problem.strengths, loss=np.array(problem.loss)
-        )
+        loss = np.array(problem.loss)
+        np.savez(path, X=problem.X, y=problem.y, masks=problem.masks, strengths=problem.strengths, loss=loss)
         self.ask(load=str(path), threads=CPUS)
         self.problem = problem
 
