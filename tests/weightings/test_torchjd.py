@@ -61,7 +61,7 @@ def test_projections(name: str, J):
 
 @pytest.mark.parametrize("J", MATRICES)
 def test_mgda(J):
-    """Theirs takes Frank-Wolfe steps, k of them to 2/k: the squares of lengths are compared, and ours is the shorter."""
+    """Theirs takes Frank-Wolfe steps, k of them to 2/k: squares of lengths are compared, and ours is the shorter."""
     G = J @ J.T / np.trace(J @ J.T)
     peer, made = theirs(peers.MGDAWeighting(epsilon=1e-12, max_iters=10_000), G), np.asarray(ours(W.MGDA(), G))
     assert -1e-12 < peer @ G @ peer - made @ G @ made < 1e-4
