@@ -11,6 +11,7 @@ from jaxreg._typing import Array
 MOST = 60
 
 
+@jax.jit
 def balance(C: Array, b: Array, beta: Array) -> Array:
     """The u > 0 with C u = b u^(-β), for a positive semidefinite C (T, T) with unit diagonal, b > 0 and β > 0.
 

@@ -24,6 +24,7 @@ class _Point(NamedTuple):
     going: Array
 
 
+@jax.jit
 def nonnegative(C: Array, q: Array) -> Array:
     """argmin_{z >= 0} ½ z'Cz + q'z for a positive semidefinite C (T, T) with unit diagonal."""
     size = jnp.max(jnp.abs(q))
@@ -32,6 +33,7 @@ def nonnegative(C: Array, q: Array) -> Array:
     return size * jnp.where(found, z, _solve(C, q / size, jnp.zeros_like(q), jnp.zeros((), q.dtype), ~found))
 
 
+@jax.jit
 def simplex(C: Array, a: Array, q: Array) -> Array:
     """argmin ½ z'Cz + q'z over z >= 0 with a'z = 1, for C with unit diagonal and a >= 0; 0 where a is."""
     top = jnp.max(a)

@@ -49,6 +49,7 @@ class CAGrad(Weighting):
         within(self, "radius", 0.0)
 
 
+@jax.jit
 def _worst(gram: Gram, mean: Array, reach: Array, top: Array) -> tuple[Array, Array]:
     """The unit-gradient weights of the hardest mixture and its length, with gradients divided by `top`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -41,30 +42,34 @@ class GradVac(Stateful):
         """The weights, and the targets after this step."""
         G = square(gramian)
         gram = split(G)
-        C, tiny = gram.cosines, jnp.finfo(gram.norms.dtype).eps
-        rate = jnp.asarray(self.rate, C.dtype)
-
-        def turned(first: Array, targets: Array, there: Array, order: Array) -> tuple[Array, Array]:
-            def turn(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
-                units, targets = carry
-                j = order[k]
-                size = jnp.sqrt(jnp.maximum(einsum("i,ij,j->", units, C, units), 0.0))
-                met = jnp.clip(matmul(units, C[j]) / jnp.where(size > 0, size, 1.0), -1.0, 1.0)
-                wanted = targets[j]
-                sine, sine_wanted = jnp.sqrt(1 - met**2), jnp.sqrt(jnp.maximum(1 - wanted**2, tiny))
-                lift = size * (wanted * sine - met * sine_wanted) / sine_wanted
-                other = there[j]
-                units = units.at[j].add(jnp.where(other & (met < wanted), lift, 0.0))
-                return units, targets.at[j].add(jnp.where(other, rate * (met - wanted), 0.0))
-
-            return jax.lax.fori_loop(0, len(G), turn, (first, targets))
-
         pairs = gram.present[:, None] & gram.present[None, :] & ~jnp.eye(len(G), dtype=bool)
         sizes = jnp.where(gram.present, gram.norms, 0.0)
-        old = jnp.asarray(state)
-        units, targets = jax.vmap(turned)(jnp.diag(sizes), old.astype(C.dtype), pairs, orders(key, len(G)))
+        old, order = jnp.asarray(state), orders(key, len(G))
+        units, targets = _turned(
+            gram.cosines, jnp.asarray(self.rate, sizes.dtype), jnp.diag(sizes), old.astype(sizes.dtype), pairs, order
+        )
         return gram.weights(jnp.sum(units, 0), G.dtype), keep(pairs, targets, old)
 
     def check(self) -> None:
         """Raise ValueError unless 0 <= rate < 1."""
         within(self, "rate", 0.0, 1.0)
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(None, None, 0, 0, 0, 0))
+def _turned(C: Array, rate: Array, start: Array, targets: Array, there: Array, order: Array) -> tuple[Array, Array]:
+    """One gradient, in unit gradients, after its turns in one order, and its targets."""
+    tiny = jnp.finfo(C.dtype).eps
+
+    def turn(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        units, targets = carry
+        j = order[k]
+        size = jnp.sqrt(jnp.maximum(einsum("i,ij,j->", units, C, units), 0.0))
+        met = jnp.clip(matmul(units, C[j]) / jnp.where(size > 0, size, 1.0), -1.0, 1.0)
+        wanted = targets[j]
+        sine, sine_wanted = jnp.sqrt(1 - met**2), jnp.sqrt(jnp.maximum(1 - wanted**2, tiny))
+        lift = size * (wanted * sine - met * sine_wanted) / sine_wanted
+        units = units.at[j].add(jnp.where(there[j] & (met < wanted), lift, 0.0))
+        return units, targets.at[j].add(jnp.where(there[j], rate * (met - wanted), 0.0))
+
+    return jax.lax.fori_loop(0, len(C), turn, (start, targets))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -32,14 +34,19 @@ class PCGrad(Weighting):
         G = square(gramian)
         gram = split(G)
 
-        def cleared(start: Array, order: Array) -> Array:
-            def project(k: Array, units: Array) -> Array:
-                j = order[k]
-                conflict = jnp.minimum(matmul(units, gram.cosines[j]), 0.0)
-                return units.at[j].add(jnp.where(start[j] > 0, 0.0, -conflict))
-
-            return jax.lax.fori_loop(0, len(G), project, start)
-
         sizes = jnp.where(gram.present, gram.norms, 0.0)
-        units = jax.vmap(cleared)(jnp.diag(sizes), orders(key, len(G)))
+        units = _cleared(gram.cosines, jnp.diag(sizes), orders(key, len(G)))
         return gram.weights(jnp.sum(units, 0), G.dtype)
+
+
+@jax.jit
+@partial(jax.vmap, in_axes=(None, 0, 0))
+def _cleared(C: Array, start: Array, order: Array) -> Array:
+    """One gradient, in unit gradients, after its projections in one order."""
+
+    def project(k: Array, units: Array) -> Array:
+        j = order[k]
+        conflict = jnp.minimum(matmul(units, C[j]), 0.0)
+        return units.at[j].add(jnp.where(start[j] > 0, 0.0, -conflict))
+
+    return jax.lax.fori_loop(0, len(C), project, start)
