@@ -38,7 +38,7 @@ def judge(
     z = scores(X, coef, intercept)
     primal = mean_loss(loss, z, y) + strengths * np.abs(coef).sum(1)
     dual = _squared(X, y, strengths, z) if loss == "squared" else _glm(X, y, strengths, z, loss)
-    return Verdict(primal, dual, (primal - dual) / _scale(y, loss))
+    return Verdict(primal, dual, (primal - dual) / scale(y, loss))
 
 
 def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -90,7 +90,8 @@ def _xlogx(q: np.ndarray) -> np.ndarray:
     return q * np.log(np.maximum(q, _TINY))
 
 
-def _scale(y: np.ndarray, loss: str) -> float:
+def scale(y: np.ndarray, loss: str) -> float:
+    """What gaps are relative to: the best constant's mean loss above that of perfect predictions."""
     if loss == "squared":
         return 0.5 * np.var(y)
     return float(np.mean(_conjugate(y, loss)) - _conjugate(np.mean(y), loss))
