@@ -44,7 +44,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     if given.data is not None and not given.data.is_file():
         parser.error(f"there is no file {given.data}")
     try:
-        given.cases = list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
+        given.cases = (
+            list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
+        )
     except ValueError as error:
         parser.error(str(error))
     return given
@@ -71,7 +73,9 @@ def paths(given: argparse.Namespace) -> int:
     able = [player for player in found if wanted is None or player.name in wanted]
     print("\n".join(missing), file=sys.stderr)
     file = given.out / f"{given.command}-{_name(given)}.json"
-    title = f"{given.command}: {NUM} strengths, ratio {RATIO:g}, intercept; everybody at a relative gap <= {given.gap:g}"
+    title = (
+        f"{given.command}: {NUM} strengths, ratio {RATIO:g}, intercept; everybody at a relative gap <= {given.gap:g}"
+    )
     results: list[Result] = []
     for case in given.cases:
         if case.file is not None and not case.file.is_file():

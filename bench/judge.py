@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,8 +43,7 @@ def judge(
 
 
 def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The dual point is the residual, centred because the intercept is free, times the scale that makes the bound
-    largest among those with |X'θ| <= s n."""
+    """The bound at the residual, centred because the intercept is free, times the best scale with |X'θ| <= s n."""
     n = len(y)
     theta = y - z
     theta -= theta.mean(1, keepdims=True)
@@ -54,8 +54,10 @@ def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.
 
 
 def _glm(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray, loss: str) -> np.ndarray:
-    """The dual point is the slope of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n; the bound is
-    -mean ℓ*(θ), with ℓ* at θ = q - y the negative entropy of q (logistic) or q log q - q (Poisson)."""
+    """The bound -mean ℓ*(θ) at the slopes θ of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n.
+
+    ℓ* at θ = q - y is the negative entropy of q (logistic), or q log q - q (Poisson).
+    """
     theta = _mean(_recentred(z, y, loss), loss) - y
     up, down = np.maximum(theta, 0).sum(1, keepdims=True), np.maximum(-theta, 0).sum(1, keepdims=True)
     least = np.minimum(up, down)
@@ -104,6 +106,18 @@ def largest_gap(problem: Problem, answer: Answer) -> float:
     fits = zip(problem.samples(), answer.coef, answer.intercept, strict=True)
     gaps = [judge(X, y, problem.strengths, w, b, problem.loss).gap for (X, y), w, b in fits]
     worst = float(np.max(gaps))
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def pooled(problems: Sequence[Problem], answers: Sequence[Answer]) -> float:
+    """The largest over folds and strengths of the gaps summed over problems, relative to the sum of their scales."""
+    gaps, scales = 0.0, 0.0
+    for problem, answer in zip(problems, answers, strict=True):
+        fits = list(zip(problem.samples(), answer.coef, answer.intercept, strict=True))
+        verdicts = [judge(X, y, problem.strengths, w, b, problem.loss) for (X, y), w, b in fits]
+        gaps = gaps + np.stack([verdict.primal - verdict.dual for verdict in verdicts])
+        scales = scales + np.array([[scale(y, problem.loss)] for (_, y), _, _ in fits])
+    worst = float(np.max(gaps / scales))
     return worst if np.isfinite(worst) else float("inf")
 
 

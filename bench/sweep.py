@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 from bench.cases import simulated, standardised
-from bench.judge import Answer, judge, scale
+from bench.judge import Answer, pooled
 from bench.players import CPUS
 from bench.players._jaxreg import play_all, reveal_all
 from bench.players._player import Fit, folds_of
@@ -87,18 +87,6 @@ def runners() -> list[Runner]:
     return found
 
 
-def pooled_gap(problems: Sequence[Problem], answers: Sequence[Answer]) -> float:
-    """The largest over folds and strengths of the gaps summed over problems, relative to the sum of their scales."""
-    gaps, scales = 0.0, 0.0
-    for problem, answer in zip(problems, answers, strict=True):
-        fits = list(zip(problem.samples(), answer.coef, answer.intercept, strict=True))
-        verdicts = [judge(X, y, problem.strengths, w, b, problem.loss) for (X, y), w, b in fits]
-        gaps = gaps + np.stack([verdict.primal - verdict.dual for verdict in verdicts])
-        scales = scales + np.array([[scale(y, problem.loss)] for (_, y), _, _ in fits])
-    worst = float(np.max(gaps / scales))
-    return worst if math.isfinite(worst) else math.inf
-
-
 def race(sweep: Sweep, able: Sequence[Runner], repeats: int) -> list[Rate]:
     """Each at the loosest tolerance that satisfies the judge, then in turn."""
     rates = [_calibrate(sweep, runner) for runner in able]
@@ -131,7 +119,7 @@ def _calibrate(sweep: Sweep, runner: Runner) -> Rate:
     while True:
         seconds, some, found = _timed(sweep, runner, tol)
         first = seconds if math.isnan(first) else first
-        gap = pooled_gap(some, runner.reveal(some, found))
+        gap = pooled(some, runner.reveal(some, found))
         if gap <= TARGET or tol < 1e-14:
             return Rate(sweep.name, len(sweep.problems), sweep.fits, runner.name, len(some), tol, gap, first)
         tol /= 10
@@ -167,9 +155,12 @@ def schools(file: Path) -> Sweep:
 
 
 def sweeps(smoke: bool) -> Iterator[Callable[[], Sweep]]:
-    yield partial(many_tasks, 20 if smoke else 1000)
-    yield partial(bootstraps, 2 if smoke else 100)
-    if not smoke and (file := SHARED / "school.npz").is_file():
+    if smoke:
+        yield partial(bootstraps, 2)
+        return
+    yield partial(many_tasks, 1000)
+    yield partial(bootstraps, 100)
+    if (file := SHARED / "school.npz").is_file():
         yield partial(schools, file)
 
 

@@ -13,11 +13,14 @@ TIGHT = 1e-15
 def fit(X, y, strengths, tol, loss, threads):
     """Coefficients (L, p) and intercepts (L,); tall least squares on the Gram matrix."""
     n, p = X.shape
-    options = dict(lmda_path=strengths, tol=tol, early_exit=False, n_threads=threads, progress_bar=False, max_iters=10**7)
+    options = {"lmda_path": strengths, "tol": tol, "early_exit": False, "n_threads": threads}
+    options |= {"progress_bar": False, "max_iters": 10**7}
     if loss == "squared" and n > p:
         x_mean, y_mean = X.mean(0), y.mean()
         X = X - x_mean
-        found = ad.solver.gaussian_cov(np.asfortranarray(X.T @ X / n), (y - y_mean) @ X / n, rdev_tol=0, **options).betas
+        found = ad.solver.gaussian_cov(
+            np.asfortranarray(X.T @ X / n), (y - y_mean) @ X / n, rdev_tol=0, **options
+        ).betas
         coef = np.asarray(found.todense())
         return coef, y_mean - coef @ x_mean
     family = {"squared": ad.glm.gaussian, "logistic": ad.glm.binomial, "poisson": ad.glm.poisson}[loss]
@@ -36,7 +39,7 @@ def play(problem, tol):
         X = np.asfortranarray(problem["X"][rows])
         fits.append(fit(X, problem["y"][rows], problem["strengths"], tol, problem["loss"], problem["threads"]))
     seconds = time.perf_counter() - start
-    coef, intercept = (np.stack(parts) for parts in zip(*fits))
+    coef, intercept = (np.stack(parts) for parts in zip(*fits, strict=True))
     return seconds, coef, intercept
 
 

@@ -1,4 +1,7 @@
-"""celer: working sets with dual extrapolation. Its LassoCV does not run on scikit-learn 1.9, its logistic has no intercept."""
+"""celer: working sets with dual extrapolation.
+
+Its LassoCV does not run on scikit-learn 1.9, and its logistic regression has no intercept.
+"""
 
 from __future__ import annotations
 

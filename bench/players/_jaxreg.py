@@ -10,7 +10,7 @@ import numpy as np
 
 import jaxreg as jr
 from bench.judge import Answer
-from bench.players._player import NotSupported, Player
+from bench.players._player import NotSupportedError, Player
 from bench.problems import Problem
 
 RISKS = {
@@ -26,14 +26,14 @@ def play(problem: Problem, tol: float) -> Any:
     try:
         return _call(problem, tol)
     except (TypeError, ValueError) as error:
-        raise NotSupported(f"sparse X: {error}") from error
+        raise NotSupportedError(f"sparse X: {error}") from error
 
 
 def _call(problem: Problem, tol: float) -> Any:
     data, risk = (problem.X, problem.y), RISKS[problem.loss]
     width = problem.X.shape[1]
     init = {"coef": np.zeros(width), "intercept": np.zeros(())} if problem.sparse else jr.linear_params(data)
-    options: dict[str, Any] = dict(strengths=problem.strengths, init=init, tol=tol, on_fail="ignore")
+    options: dict[str, Any] = {"strengths": problem.strengths, "init": init, "tol": tol, "on_fail": "ignore"}
     if problem.folds:
         return jax.block_until_ready(jr.cross_validate(risk, jr.L1(), data, folds=problem.masks, **options))
     return jax.block_until_ready(jr.path(risk, jr.L1(), data, **options))
@@ -50,15 +50,13 @@ def play_all(problems: Sequence[Problem], tol: float) -> Any:
     """Independent problems of the same strengths and number of folds as ragged tasks of one call."""
     T = jr.tasks([(problem.X, problem.y) for problem in problems])
     joint, init = jr.multitask(RISKS[problems[0].loss], axes=0), jr.linear_params(T.data)
-    options: dict[str, Any] = dict(strengths=problems[0].strengths, init=init, tol=tol, on_fail="ignore")
+    options: dict[str, Any] = {"strengths": problems[0].strengths, "init": init, "tol": tol, "on_fail": "ignore"}
     if not problems[0].folds:
         return jax.block_until_ready(jr.path(joint, jr.L1(), T.data, weights=T.weights, **options))
     masks = np.zeros((problems[0].folds, *T.weights.shape), bool)
     for t, problem in enumerate(problems):
         masks[:, t, : len(problem.y)] = problem.masks
-    return jax.block_until_ready(
-        jr.cross_validate(joint, jr.L1(), T.data, folds=masks, weights=T.weights, **options)
-    )
+    return jax.block_until_ready(jr.cross_validate(joint, jr.L1(), T.data, folds=masks, weights=T.weights, **options))
 
 
 def reveal_all(problems: Sequence[Problem], found: Any) -> list[Answer]:

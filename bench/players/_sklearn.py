@@ -41,7 +41,7 @@ def _play(problem: Problem, tol: float) -> Any:
     if not problem.folds:
         return folds_of(path)(problem, tol)
     splits = [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in problem.masks]
-    options: dict[str, Any] = dict(precompute=problem.is_tall, max_iter=EPOCHS, n_jobs=CPUS)
+    options: dict[str, Any] = {"precompute": problem.is_tall, "max_iter": EPOCHS, "n_jobs": CPUS}
     return LassoCV(alphas=problem.strengths, cv=splits, tol=tol, **options).fit(problem.columns, problem.y)
 
 

@@ -1,106 +1,170 @@
-"""The judge is right, an inexact player does not pass it, and the small size runs to the end."""
+"""An inexact or slow player is caught, every case can be named, every rival is served, and the small sizes run."""
 
 import json
+import sys
+import time
 from pathlib import Path
 
-import cvxpy as cp
 import numpy as np
 import pytest
-from sklearn.linear_model import Lasso
+from joblib import parallel_config
 
-from bench.__main__ import able, main
-from bench.judge import Answer, largest_gap, lasso, score_error
-from bench.methods import METHODS, Method
-from bench.problems import Problem, from_file, simulated
+from bench import __main__, memory
+from bench.__main__ import main
+from bench.cases import GLM, SMOKE_GLM, SQUARED, chosen, from_file, of_file, simulated, sparse
+from bench.judge import Answer, largest_gap
+from bench.players import NotSupportedError, Player, _player, _sklearn, players
+from bench.players._player import folds_of
+from bench.problems import Problem
 from bench.race import TARGET, calibrate, race
+from bench.sweep import Rate, Runner, many_tasks, runners
+from bench.sweep import race as sweep_race
+
+FOUND, MISSING = players()
+OURS, HONEST = FOUND[0], next(player for player in FOUND if player.name == "scikit-learn")
 
 
 @pytest.fixture
 def tiny() -> Problem:
-    return Problem("tiny", *simulated(30, 8), folds=0)
+    return Problem("tiny", *simulated(30, 8))
 
 
-def exact(X: np.ndarray, y: np.ndarray, strength: float) -> tuple[float, np.ndarray, float]:
-    """Objective, coefficients and intercept of a conic solver."""
-    w, b = cp.Variable(X.shape[1]), cp.Variable()
-    loss = 0.5 * cp.sum_squares(y - X @ w - b) / len(y)
-    found = cp.Problem(cp.Minimize(loss + strength * cp.norm1(w)))
-    found.solve(solver=cp.CLARABEL)
-    return found.value, w.value, b.value
-
-
-def zeros(problem: Problem) -> Answer:
+def zeros(problem: Problem, tol: float) -> Answer:
     shape = (max(problem.folds, 1), len(problem.strengths))
     return Answer(np.zeros((*shape, problem.X.shape[1])), np.full(shape, problem.y.mean()))
 
 
-def test_the_judge_agrees_with_a_conic_solver(tiny: Problem) -> None:
-    strength = tiny.strengths[60]
-    value, w, b = exact(tiny.X, tiny.y, strength)
-    verdict = lasso(tiny.X, tiny.y, np.array([strength]), w[None], np.array([b]))
-    assert verdict.primal[0] == pytest.approx(value, rel=1e-8)
-    assert verdict.dual[0] == pytest.approx(value, rel=1e-6)
-    assert 0 <= verdict.gap[0] < 1e-6
+def slow(problem: Problem, tol: float) -> Answer:
+    time.sleep(5.0)
+    return HONEST.play(problem, tol)
 
 
-def test_the_judge_agrees_with_scikit_learn(tiny: Problem) -> None:
-    model = Lasso(alpha=tiny.strengths[80], tol=1e-14, max_iter=100_000).fit(tiny.X, tiny.y)
-    verdict = lasso(tiny.X, tiny.y, tiny.strengths[80:81], model.coef_[None], np.array([float(model.intercept_)]))
-    # dual_gap_ belongs to ½ mean (y - b - Xw)² as well, without our division by ½ var(y).
-    assert verdict.gap[0] * 0.5 * np.var(tiny.y) == pytest.approx(model.dual_gap_, abs=1e-12)
-
-
-def test_the_gap_bounds_the_suboptimality(tiny: Problem) -> None:
-    rng, strength = np.random.default_rng(1), tiny.strengths[50]
-    value, w, b = exact(tiny.X, tiny.y, strength)
-    for scale in 10.0 ** np.arange(-4, 1):
-        near = w + scale * rng.standard_normal(w.shape), b + scale * rng.standard_normal()
-        verdict = lasso(tiny.X, tiny.y, np.array([strength]), near[0][None], np.array([near[1]]))
-        above = (verdict.primal[0] - value) / (0.5 * np.var(tiny.y))
-        assert above > 0 and verdict.gap[0] >= above - 1e-8 and verdict.dual[0] <= value + 1e-8
-
-
-def test_zero_is_optimal_at_the_largest_strength_only(tiny: Problem) -> None:
-    answer = zeros(tiny)
-    gaps = lasso(tiny.X, tiny.y, tiny.strengths, answer.coef[0], answer.intercept[0]).gap
-    assert gaps[0] == pytest.approx(0, abs=1e-12) and (gaps[1:] > 0).all()
+def unable(problem: Problem, tol: float) -> Answer:
+    raise NotSupportedError("it has a reason")
 
 
 def test_an_inexact_player_is_caught(tiny: Problem) -> None:
-    honest = METHODS[1]
-    lazy = Method("lazy", "0", lambda problem, tol: honest.play(problem, 1e-2), honest.reveal)
-    liar = Method("liar", "0", lambda problem, tol: zeros(problem), lambda problem, tol, found: found)
-    broken = Method("broken", "0", liar.play, lambda problem, tol, found: found._replace(coef=found.coef * np.nan))
-    assert calibrate(honest, tiny).reached
+    lazy = Player("lazy", "0", ("squared",), lambda problem, tol: HONEST.play(problem, 1e-2))
+    liar = Player("liar", "0", ("squared",), zeros)
+    broken = liar._replace(name="broken", reveal=lambda problem, tol, found: found._replace(coef=found.coef * np.nan))
+    assert calibrate(HONEST, tiny).reached
     for cheat in (lazy, liar, broken):
-        assert not (found := calibrate(cheat, tiny)).reached and found.gap > TARGET
-    result = race(tiny, [honest, lazy], repeats=1)
-    assert result[0].ratio == 1 and np.isnan(result[1].median)
-    assert able([honest, lazy], tiny, result) == [honest]
+        assert (found := calibrate(cheat, tiny)).verdict == "missed" and found.gap > TARGET
+    ours, best, worst = race(tiny, [HONEST, HONEST._replace(name="rival"), lazy], repeats=2)
+    assert ours.speedup == best.median / ours.median and best.speedup == 1 and np.isnan(worst.median)
+    assert ours.limit > 0
 
 
-def test_wrong_scores_are_caught() -> None:
-    problem = Problem("tiny", *simulated(30, 8), folds=3)
-    answer = zeros(problem)
-    true = [np.full(100, 0.5 * np.mean((problem.y[m] - problem.y.mean()) ** 2)) for m in problem.masks]
-    assert score_error(problem, answer._replace(scores=np.stack(true))) < 1e-12
-    assert score_error(problem, answer._replace(scores=2 * np.stack(true))) > 0.5
-    assert largest_gap(problem, answer) > TARGET
+def test_patience_ends_and_folds_are_not_begun_in_vain(tiny: Problem) -> None:
+    begun = time.perf_counter()
+    player = Player("slow", "0", ("squared",), slow)
+    assert calibrate(player, tiny, patience=0.2).verdict == "> 0 s"
+    assert calibrate(player, Problem("", tiny.X, tiny.y, 5), patience=0.2).verdict == "> 0 s on the path"
+    assert time.perf_counter() - begun < 4.0
+
+
+def test_what_a_player_does_not_serve_is_said(tiny: Problem) -> None:
+    assert calibrate(Player("other", "0", ("poisson",), zeros), tiny).verdict == "not supported"
+    assert calibrate(Player("other", "0", ("squared",), unable), tiny).verdict == "not supported: it has a reason"
+    thin = Problem("thin", *sparse(40, 30, 0.2, active=2))
+    assert calibrate(Player("dense", "0", ("squared",), zeros, sparse=False), thin).verdict == "not supported"
+    assert calibrate(HONEST, thin).reached
+
+
+def test_rivals_that_are_absent_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCH_ADELIE", raising=False)
+    monkeypatch.setitem(sys.modules, "bench.players._jaxopt", None)
+    found, missing = players()
+    assert "jaxopt is not installed" in missing and any("BENCH_ADELIE" in line for line in missing)
+    assert found[0].name == "jaxreg" and "jaxopt" not in {player.name for player in found}
+    assert "adelie is not installed" in players(sys.executable)[1][-1]
+
+
+SLOW = ("skglm", "glum", "scikit-learn saga")
+
+
+@pytest.mark.parametrize(
+    "player", [p for p in FOUND[1:] if p.name not in SLOW], ids=lambda p: f"{p.name}-{p.losses[0]}"
+)
+def test_every_rival_solves_what_it_says_it_does(player: Player, x64: None) -> None:
+    for loss in player.losses:
+        problem = Problem("tiny", *simulated(60, 6), folds=0, loss=loss)
+        y = {"squared": problem.y, "logistic": problem.y > 0, "poisson": np.floor(np.abs(problem.y))}[loss]
+        problem = Problem("tiny", problem.X, y.astype(float), loss=loss, grid=problem.strengths[::10] / 10)
+        assert calibrate(player, problem).reached, loss
+
+
+def test_folds_by_processes_are_folds_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = Problem("tiny", *simulated(40, 5), folds=3)
+    monkeypatch.setattr(_player, "_LARGE", 0)
+    monkeypatch.setattr(_player, "CPUS", 2)
+    with parallel_config(backend="threading"):  # processes take seconds to start
+        spread, turn = (folds_of(_sklearn.path, spread=way)(problem, 1e-8) for way in (True, False))
+    np.testing.assert_allclose(spread.coef, turn.coef, atol=1e-12)
+    assert spread.scores is not None and largest_gap(problem, spread) < TARGET
+
+
+def test_cases_are_chosen_by_name() -> None:
+    assert [case.name for case in chosen("cv", False, None, ["tecator", "diabetes"])] == ["diabetes", "tecator"]
+    assert len(SQUARED) == 14 and {case.loss for case in GLM} == {"logistic", "poisson"}
+    with pytest.raises(ValueError, match="path has no case"):
+        list(chosen("path", False, None, ["diabetis"]))
+    for case in SMOKE_GLM:
+        problem = case.problem(2)
+        assert problem.task == f"{case.loss} 2-fold CV" and problem.strengths[0] > 0
 
 
 def test_a_file_of_ones_own_is_read_or_refused(tmp_path: Path) -> None:
     X, y = simulated(20, 3)
     np.savez(tmp_path / "good.npz", X=np.c_[X, np.ones(20)], y=y)
     assert from_file(tmp_path / "good.npz")[0].shape == (20, 3)
+    with pytest.raises(ValueError, match="two labels or counts"):
+        of_file(tmp_path / "good.npz", glm=True)
+    np.savez(tmp_path / "labels.npz", X=X, y=np.sign(y))
+    assert of_file(tmp_path / "labels.npz", glm=True).problem().y.min() == 0
     np.savez(tmp_path / "bad.npz", X=X, y=y[:-1])
     with pytest.raises(ValueError, match="expected X of shape"):
         from_file(tmp_path / "bad.npz")
 
 
+def test_a_loop_is_extrapolated_and_said_to_be(x64: None) -> None:
+    def loose(problems, tol):
+        return [HONEST.play(problem, 1e-3) for problem in problems]
+
+    sweep, loop = many_tasks(17), runners()[1]
+    first, second = sweep_race(sweep, [loop, Runner("loose", loose, lambda problems, found: found)], 1)
+    assert isinstance(first, Rate) and first.timed < first.problems == 17 and first.gap <= TARGET
+    assert second.timed == 17 and second.gap > TARGET and np.isnan(first.speedup)
+
+
 @pytest.mark.slow
-def test_the_small_size_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lasso", "--smoke", "--repeats", "1", "--out", str(tmp_path)]) == 0
-    kept = json.loads((tmp_path / "lasso-smoke.json").read_text(encoding="utf-8"))
-    assert [found["method"] for found in kept["results"]] == ["jaxreg", "scikit-learn"] * 2
-    assert all(found["reached"] and found["gap"] <= TARGET for found in kept["results"])
+@pytest.mark.parametrize("command", ["path", "cv", "glm"])
+def test_the_small_size_runs(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [command, "--smoke", "--repeats", "1", "--out", str(tmp_path), "--only", "scikit-learn"]
+    if command == "glm":  # one of its four: they compile
+        monkeypatch.setitem(__main__._FOLDS, "glm", (0,))
+        words += ["--case", "smoke-logistic"]
+    assert main(words) == 0
+    kept = json.loads((tmp_path / f"{command}-smoke.json").read_text(encoding="utf-8"))
+    ours = [found for found in kept["results"] if found["player"] == "jaxreg"]
+    assert len(ours) == 1
+    assert all(not found["verdict"] and found["gap"] <= TARGET and found["of_limit"] > 0 for found in ours)
     assert kept["machine"]["jax"] and "jaxreg" in capsys.readouterr().out
+    assert "| smoke" in (tmp_path / f"{command}-smoke.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_small_sweep_runs(tmp_path: Path) -> None:
+    assert main(["sweep", "--smoke", "--repeats", "1", "--out", str(tmp_path)]) == 0
+    kept = json.loads((tmp_path / "sweep-smoke.json").read_text(encoding="utf-8"))
+    assert {found["player"] for found in kept["results"]} >= {"jaxreg", "scikit-learn"}
+    assert all(found["gap"] <= TARGET and found["median"] > 0 for found in kept["results"])
+
+
+@pytest.mark.slow
+def test_peak_memory_is_measured_in_a_process_of_its_own(tiny: Problem) -> None:
+    results = race(tiny, [HONEST], repeats=1)
+    memory.measure(tiny, [HONEST], results)
+    assert 0 <= results[0].peak < 500
