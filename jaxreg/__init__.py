@@ -1,6 +1,6 @@
 """jaxreg: regularised and multi-task learning in JAX, with exact zeros and a certificate."""
 
-from jaxreg import stochastic
+from jaxreg import stochastic, weightings
 from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
@@ -104,7 +104,19 @@ from jaxreg.solvers import (
     minimize,
 )
 from jaxreg.tasks import Tasks, tasks
-from jaxreg.transforms import proximal
+from jaxreg.transforms import (
+    accelerated,
+    aggregate,
+    chain,
+    dual_averaging,
+    proximal,
+    proximal_step,
+    prune,
+    sparsity,
+    task_gramian,
+    task_jacobian,
+    weighted_gradient,
+)
 
 __all__ = [
     # objectives
@@ -225,6 +237,18 @@ __all__ = [
     "Tasks",
     # optax links
     "proximal",
+    "proximal_step",
+    "chain",
+    "accelerated",
+    "dual_averaging",
+    "sparsity",
+    "prune",
+    # tasks that share parameters
+    "weightings",
+    "aggregate",
+    "task_gramian",
+    "task_jacobian",
+    "weighted_gradient",
     # stochastic regularisation
     "stochastic",
     # making one's own

@@ -25,6 +25,11 @@ def traced(*trees: PyTree) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
+def is_sparse(value: Any) -> bool:
+    """Whether this is a matrix or an array of scipy.sparse, which is not imported for it."""
+    return hasattr(value, "tocsc")
+
+
 def array(where: str, name: str, value: Any, labels: bool = False, announce: bool = False) -> Array:
     """A real array in native byte order: floats stay, integers and booleans become floats unless they are labels.
 
@@ -32,7 +37,7 @@ def array(where: str, name: str, value: Any, labels: bool = False, announce: boo
     """
     if isinstance(value, jax.Array):
         return value if labels or jnp.issubdtype(value.dtype, jnp.floating) else value.astype(float)
-    if isinstance(value, np.ma.MaskedArray) or hasattr(value, "tocsr"):
+    if isinstance(value, np.ma.MaskedArray) or is_sparse(value):
         kind = "masked" if isinstance(value, np.ma.MaskedArray) else "sparse"
         raise TypeError(f"{where}: {name} is a {kind} array, expected a dense one; fill or densify it first.")
     try:

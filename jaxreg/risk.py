@@ -42,9 +42,12 @@ def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = N
     >>> jr.linear_params((np.ones((5, 3)), np.ones(5)))["coef"].shape
     (3,)
     """
-    X, y = (_validate.array("linear_params", name, a, labels=name == "y") for name, a in zip("Xy", data, strict=True))
+    X, y = data
+    X = X if _validate.is_sparse(X) else _validate.array("linear_params", "X", X)
+    y = _validate.array("linear_params", "y", y, labels=True)
     k = (outputs,) if outputs else y.shape[X.ndim - 1 :]
     dtype = jnp.result_type(X.dtype, jnp.float16 if X.dtype == jnp.float16 else jnp.float32)
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
     lead = X.shape[:-2]
     coef = jnp.zeros((*lead, X.shape[-1], *k), dtype)
     return {"coef": coef, "intercept": jnp.zeros((*lead, *k), dtype)} if intercept else coef

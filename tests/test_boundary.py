@@ -62,7 +62,7 @@ REFUSED = {
     "objects": ((X.astype(object), Y), None, TypeError, "object"),
     "long double": ((X.astype(np.longdouble), Y), None, TypeError, "dtype"),
     "masked": ((np.ma.masked_less(X, 0), Y), None, TypeError, "masked"),
-    "sparse": ((scipy.sparse.csr_array(X), Y), None, TypeError, "sparse"),
+    "sparse target": ((X, scipy.sparse.csr_array(Y[None])), None, TypeError, "sparse"),
     "ragged list": (([[1.0], [1.0, 2.0]], [1.0, 2.0]), None, ValueError, "ragged"),
     "negative weight": ((X, Y), -np.eye(N, dtype="float32")[0], ValueError, "weights must be finite and >= 0"),
     "NaN weight": ((X, Y), np.full(N, np.nan, "float32"), ValueError, "weights must be finite"),
@@ -78,6 +78,11 @@ def test_refused_by_name(entry: str, case: str):
     data, weights, error, message = REFUSED[case]
     with pytest.raises(error, match=message):
         ENTRIES[entry](data, weights)
+
+
+def test_one_fit_wants_dense_features():
+    with pytest.raises(TypeError, match="X is a sparse array, expected a dense one"):
+        minimize((scipy.sparse.csr_array(X), Y))
 
 
 def _frozen(a: np.ndarray) -> np.ndarray:

@@ -165,3 +165,8 @@ def problem(member: Member, loss: Any, dtype: Any) -> Problem:
     y = X @ np.array([2.0, -1.0, 0.0, 0.5]) + 0.3 * rng.normal(size=(tasks, ROWS))
     joint = jr.multitask(jr.risk(_dirty if member.form == DIRTY_TREE else jr.linear, loss), axes=0)
     return Problem(joint, (X.astype(dtype), y.astype(dtype)), init)
+
+# Defaults, but for what has none that fits four tasks.
+WEIGHTINGS = [
+    getattr(jr.weightings, name)() for name in jr.weightings.__all__ if name not in ("Weighting", "Stateful", "Rowwise")
+]

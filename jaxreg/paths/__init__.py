@@ -1,6 +1,6 @@
 """Regularisation paths."""
 
-from jaxreg.paths._grid import strength_max
 from jaxreg.paths.path import Path, path
+from jaxreg.paths.strength_max import strength_max
 
 __all__ = ["Path", "path", "strength_max"]

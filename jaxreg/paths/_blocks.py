@@ -7,7 +7,6 @@ that any number of strengths, lanes and features of one bucket shares one compil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,18 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg import _validate
-from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import thresholds
-from jaxreg.solvers._loop import Solution, Status, floored, least_tolerance
+from jaxreg.solvers._loop import Solution, Solver, Status, floored, least_tolerance
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Fits, Gram, follow
 from jaxreg.solvers.minimize import fit_one
-from jaxreg.solvers.newton import Newton
 
 BLOCK = 10
 MARGIN = 0.5
@@ -48,11 +45,13 @@ class Lanes(NamedTuple):
 
 
 def vector_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Vector | None:
-    """The problem active sets serve: squared loss, one vector, elementwise thresholding, values known; else None."""
-    if not f.is_squared or f.is_multitask or _validate.traced(f, penalty, init):
+    """The problem active sets serve: one output, elementwise thresholding, a dual bound, values known; else None."""
+    loss = f.risk.loss
+    if not f.is_linear or f.is_multitask or f.data[1].ndim != 1 or _validate.traced(f, penalty, init):
         return None
     found = coefficient_part(f, penalty, init)
-    if found is None or f.data[1].ndim != 1:
+    served = loss.smooth and loss.separable and loss.dual
+    if found is None or not (loss.quadratic or (served and found[0].dualisable)):
         return None
     return Vector(*found) if thresholds(found[0]) else None
 
@@ -82,24 +81,10 @@ def blocks(strengths: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         yield slice(first, first + len(part)), np.pad(part, (0, BLOCK - len(part)), mode="edge")
 
 
-def top_of(data: Data, weights: Array, vector: Vector) -> float | None:
-    """The strength from which all coefficients are zero, where the dual norm of the gradient at zero says so."""
-    if not vector.part.gauge:
-        return None
-    top, least = (float(x) for x in _top(*data, weights, *vector))
-    return top if least > 0 and np.isfinite(top) else None
-
-
-@partial(jax.jit, static_argnums=4)
-def _top(X: Array, y: Array, weights: Array, part: Leafwise, intercept: bool) -> tuple[Array, Array]:
-    rows = weights / jnp.sum(weights)
-    residual = rows * (y - jnp.sum(rows * y)) if intercept else rows * y
-    return part.leaf_dual(matmul(residual, X)), jnp.asarray(part.leaf_floor(), X.dtype)
-
-
 def assemble(
     risk: Risk | MultitaskRisk,
     penalty: Penalty,
+    solver: Solver,
     data: Data,
     lanes: np.ndarray,
     strengths: np.ndarray,
@@ -113,10 +98,17 @@ def assemble(
     for lane, at in missed:
         f = bind(risk, data, jnp.asarray(lanes[lane]))
         start = jax.tree.map(lambda x, i=lane, j=at: jnp.asarray(x[i, j]), found.params)
-        fit = fit_one(f, jnp.asarray(strengths[at], tol.dtype) * penalty, Newton(), start, tol, max_steps)
+        fit = fit_one(f, jnp.asarray(strengths[at], tol.dtype) * penalty, solver, start, tol, max_steps)
         for to, new in zip(jax.tree.leaves(found), jax.tree.leaves(fit), strict=True):
             to[lane, at] = np.asarray(new)
     return jax.tree.map(jnp.asarray, found)
+
+
+def statuses(found: Solution, tol: Array) -> Solution:
+    """The fits as they are: those above the tolerance have stalled."""
+    limit = max(float(tol), least_tolerance(tol.dtype))
+    status: Any = np.where(found.gap <= limit, Status.CONVERGED, Status.STALLED).astype(np.int8)
+    return jax.tree.map(jnp.asarray, Solution(found.params, found.value, found.gap, found.steps, status))
 
 
 def solution(params: PyTree, value: Any, gap: Any, steps: Any) -> Solution:

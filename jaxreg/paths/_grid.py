@@ -9,50 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg import _tree, _validate
-from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._null import null_top
+from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._loop import Solver
-from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers.minimize import choose, prepare, solve
+from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers.minimize import solve
 
 _SMOOTH_TOP, _SMOOTH_RATIO = 10.0, 1e-6
-
-
-def strength_max(
-    risk: Risk | MultitaskRisk,
-    penalty: Penalty,
-    data: Data,
-    weights: ArrayLike | None = None,
-    *,
-    init: PyTree | None = None,
-) -> Array:
-    """The smallest c for which c * penalty excludes everything it penalises, in the data's dtype.
-
-    c = g°(-∇risk) at the fit of what is left unpenalised (intercept, entries of strength 0), with g° the dual norm.
-    `init` gives the form of the parameters; by default a linear model without intercept.
-
-    Raises TypeError for a penalty that is no gauge: ridge, for one, excludes nothing at any finite strength.
-
-    >>> import numpy as np, jaxreg as jr
-    >>> X, y = np.eye(2, dtype="float32"), np.array([3.0, -1.0], "float32")
-    >>> float(jr.strength_max(jr.risk(jr.linear, jr.Squared()), jr.L1(), (X, y)))
-    1.5
-    """
-    where = "strength_max"
-    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
-    if not is_gauge(penalty, init):
-        raise TypeError(
-            f"{where}: {penalty!r} is not a gauge: no finite strength excludes its entries. Choose strengths yourself, "
-            "for instance numpy.geomspace(10, 1e-5, 100)."
-        )
-    f = bind(risk, data, w)
-    quick = null_top(f, penalty, init)
-    if quick is not None:
-        return jnp.asarray(quick, _tree.dtype(init))
-    return _top(f, penalty, choose(f, penalty, init), init)
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:
@@ -60,11 +24,6 @@ def is_gauge(penalty: Penalty, init: PyTree) -> bool:
     parts = penalty.parts(_tree.names(init)) if isinstance(penalty, Leafwise) else ()
     acting = [p for p in parts if p is not None]
     return bool(acting) and all(p.gauge or p.seminorm for p in acting)
-
-
-@jax.jit
-def _top(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:
-    return top_strength(f, penalty, solver, init)
 
 
 def top_strength(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree) -> Array:

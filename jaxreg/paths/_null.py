@@ -31,12 +31,12 @@ def null_top(f: Smooth, penalty: Penalty, init: PyTree) -> float | None:
 @partial(jax.jit, static_argnums=2)
 def _top(f: Smooth, part: Leafwise, intercept: bool) -> tuple[Array, Array]:
     zero = jnp.zeros_like(f.rows)
-    level = _best_constant(f) if intercept else jnp.zeros((), zero.dtype)
+    level = best_constant(f) if intercept else jnp.zeros((), zero.dtype)
     back = jax.vjp(lambda w: f.risk.predictions(w, f.data), jnp.zeros(f.data[0].shape[1], zero.dtype))[1]
     return part.leaf_dual(-back(jax.grad(f.value_at)(zero + level))[0]), jnp.asarray(part.leaf_floor(), zero.dtype)
 
 
-def _best_constant(f: Smooth) -> Array:
+def best_constant(f: Smooth) -> Array:
     """Newton steps on one convex function of one number, halved until they descend."""
     slope_of = jax.grad(f.losses_about)
     eps = jnp.finfo(f.rows.dtype).eps

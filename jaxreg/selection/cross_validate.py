@@ -13,14 +13,15 @@ import numpy as np
 from jaxreg import _validate
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._routes import choose_way, fit_all
-from jaxreg.paths.path import Path, strengths_for
+from jaxreg.paths._design import Sparse
+from jaxreg.paths._fit import fit_all
+from jaxreg.paths._posed import pose, strengths_for
+from jaxreg.paths.path import Path
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.selection.folds import block_order, fold_masks
 from jaxreg.solvers._loop import Solver
-from jaxreg.solvers._problem import bind
-from jaxreg.solvers.minimize import OnFail, choose, prepare, report
+from jaxreg.solvers.minimize import OnFail, report
 
 
 @pytree
@@ -94,22 +95,22 @@ def cross_validate(
     ((5, 20), True, [True, False, False])
     """
     where = "cross_validate"
-    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
+    posed = pose(where, risk, penalty, init, data, weights, solver, route)
+    w = posed.weights
+    if scoring is not None and isinstance(posed.data[0], Sparse):
+        raise TypeError(f"{where}: scoring serves dense X alone; leave it out, or densify with X.toarray().")
     if _validate.traced(w, folds):
         raise TypeError(f"{where} chooses folds on the host: call it outside of jit and vmap.")
     masks = fold_masks(where, folds, np.asarray(w), key)
-    f = bind(risk, data, w)
-    way = choose_way(where, route, f, penalty, init, solver)
-    chosen = choose(f, penalty, init, solver)
-    grid = strengths_for(where, f, penalty, chosen, init, strengths, num, ratio, way, w)
+    grid = strengths_for(where, posed, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
-    order = block_order(masks) if way.route == "moments" else None
-    lanes, taken = fit_all(way, risk, penalty, chosen, data, w, masks, order, grid, init, tol, max_steps)
+    order = block_order(masks) if posed.way.route == "moments" else None
+    lanes, taken = fit_all(posed, masks, order, grid, tol, max_steps)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)
     fold_fits, whole = jax.tree.map(lambda x: x[:-1], fits), jax.tree.map(lambda x: x[-1], fits)
     if scoring is not None:
-        scores = _score(scoring, fold_fits.params, data, w, jnp.asarray(masks))
+        scores = _score(scoring, fold_fits.params, posed.data, w, jnp.asarray(masks))
     assert scores is not None
     best, one_se = choose_strength(scores)
     fitted = Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)

@@ -90,6 +90,20 @@ def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Ref
     return jnp.where(known, jnp.maximum(gap, 0.0), rest)
 
 
+def linear_gap(
+    f: Smooth, part: Leafwise, ref: Reference, w: Array, predictions: Array, slopes: Array, grad: Array
+) -> tuple[Array, Array]:
+    """The objective of a linear model with one output and its certificate, from predictions and gradients at hand.
+
+    `slopes` are ∂f/∂predictions, `balanced` where an intercept is free, and `grad` is X' slopes.
+    """
+    value = f.value_at(predictions) + part.leaf_value(w)
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    gap = (value - _best_bound(f, [(part, -grad)], slopes)) / ref.objective
+    known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
+    return value, jnp.where(known, jnp.maximum(gap, 0.0), rest)
+
+
 def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
     """The objective with every term at its prox of Kx + tu, and how far u is from ∂h(Kx), in units of a gradient."""
     value = s.g.value(params) + (0.0 if s.fitted else f(params))
@@ -123,12 +137,16 @@ def _dual_bound(
     if free:
         if len(free) > 1 or not _is_plain_intercept(f, s, params, free[0]):
             return None
-        slopes = _balance(slopes, jax.tree.leaves(params)[free[0]].ndim, f.rows.ndim)
+        slopes = balanced(slopes, jax.tree.leaves(params)[free[0]].ndim, f.rows.ndim)
     grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
+    leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
+    return _best_bound(f, leaves, slopes, s.fitted is not None)
+
+
+def _best_bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], slopes: Array, fitted: bool = False) -> Array:
     rows = f.rows_like(slopes)
     alphas = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
-    leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
-    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, s.fitted is not None)]
+    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, fitted)]
     return jnp.max(jnp.stack(bounds))
 
 
@@ -159,7 +177,7 @@ def _bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], duals: Array, scale:
     return jnp.where(jnp.isnan(total), -jnp.inf, total)
 
 
-def _balance(slopes: Array, intercept_axes: int, sample_axes: int) -> Array:
+def balanced(slopes: Array, intercept_axes: int, sample_axes: int) -> Array:
     """Scale the heavier sign down so that slopes sum to 0 for every intercept: |α| only shrinks, so ℓ* stays finite."""
     axis = sample_axes - 1 if intercept_axes == slopes.ndim - 1 else tuple(range(slopes.ndim))
     up = jnp.sum(jnp.maximum(slopes, 0.0), axis, keepdims=True)

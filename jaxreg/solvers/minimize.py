@@ -80,20 +80,25 @@ def prepare(
     where: str, risk: Risk | MultitaskRisk, penalty: Penalty, init: PyTree | None, data: Data, weights: Any
 ) -> tuple[Data, Array, Penalty, PyTree]:
     """Everything checked and in one dtype; without `init`, zeros of a linear model without intercept."""
-    if not isinstance(risk, (Risk, MultitaskRisk)):
-        raise TypeError(f"{where}: risk is {type(risk).__name__}, expected jaxreg.risk(...) or jaxreg.multitask(...).")
-    if not isinstance(penalty, Penalty):
-        raise TypeError(f"{where}: penalty is {type(penalty).__name__}, expected a penalty such as 0.1 * jaxreg.L1().")
+    check_model(where, risk, penalty)
     tasks = isinstance(risk, MultitaskRisk)
     data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
-    penalty.check()
-    risk.loss.check()
     _validate.targets(where, data[1], w, risk.loss)
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
     jax.eval_shape(lambda p: (penalty.value(p), risk(p, data, w)), init)
     return data, w, penalty, init
+
+
+def check_model(where: str, risk: Any, penalty: Any) -> None:
+    """Raise TypeError or ValueError for a risk or a penalty that is none, or whose own numbers cannot be used."""
+    if not isinstance(risk, (Risk, MultitaskRisk)):
+        raise TypeError(f"{where}: risk is {type(risk).__name__}, expected jaxreg.risk(...) or jaxreg.multitask(...).")
+    if not isinstance(penalty, Penalty):
+        raise TypeError(f"{where}: penalty is {type(penalty).__name__}, expected a penalty such as 0.1 * jaxreg.L1().")
+    penalty.check()
+    risk.loss.check()
 
 
 def _zeros(where: str, risk: Risk | MultitaskRisk, data: Data) -> PyTree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxreg import _tree
 from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
-from jaxreg.penalties import Penalty
+from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._descent import first_step, halved
 from jaxreg.solvers._entering import thresholds
@@ -19,9 +19,14 @@ from jaxreg.solvers._loop import least_tolerance
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Gram, minimise
-from jaxreg.solvers.damped import is_small
+from jaxreg.solvers.damped import design, is_small
 
 _DAMPING = 1e-12
+
+
+def least_damping(step: Array) -> Array:
+    """What is added to a Hessian, relative to the curvature 1/step, so that collinear features can be solved for."""
+    return jnp.maximum(_DAMPING, 16 * jnp.finfo(step.dtype).eps) / step
 
 
 @pytree
@@ -55,13 +60,13 @@ class ProximalNewton:
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> ProximalNewtonState:
         """Start from `params`, the damping relative to the curvature of the risk."""
-        if not serves(f, g, params):
+        if not _fits(f, g, params):
             raise TypeError(
                 f"ProximalNewton serves linear models with one output and one task, parameters w or {{'coef', "
                 f"'intercept'}}, and convex elementwise penalties of the coefficients, not {g!r}; use FISTA()."
             )
         step = first_step(f, params).astype(_tree.dtype(params))
-        return ProximalNewtonState(params, jnp.maximum(_DAMPING, 16 * jnp.finfo(step.dtype).eps) / step, step)
+        return ProximalNewtonState(params, least_damping(step), step)
 
     def update(self, f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
         """One least squares, one line search."""
@@ -69,40 +74,65 @@ class ProximalNewton:
         found = coefficient_part(f, g, x)
         assert found is not None
         part, intercept = found
-        coef = x["coef"] if intercept else x
         z = f.predictions(x)
-        value = f.value_at(z) + g.value(x)
-        slopes, bends = jax.jvp(jax.grad(f.value_at), (z,), (jnp.ones_like(z),))
-        gram, mean, level = _model(f.data[0], slopes, jnp.maximum(bends, 0.0), coef, state.damping, intercept)
-        scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
-        tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
-        new = minimise(gram, part, Reference(scale, scale), coef, tol)
-        move = new - coef
-        direction = {"coef": move, "intercept": -level - matmul(mean, move)} if intercept else move
-        length = halved(f, g, x, direction, value)
-        return ProximalNewtonState(_tree.add_scale(x, length, direction), state.damping, state.step)
+        slopes, bends = bent(f, z)
+        curved = curvature(f.data[0], bends, state.damping, intercept)
+        moved = stepped(f, g, part, x, curved, slopes, f.value_at(z) + g.value(x))
+        return ProximalNewtonState(moved, state.damping, state.step)
+
+
+class Curved(NamedTuple):
+    """A quadratic model's Hessian in the coefficients, with the curvatures (n,) and feature means it is made from."""
+
+    matrix: Array
+    bends: Array
+    mean: Array
+
+
+def bent(f: Smooth, predictions: Array) -> tuple[Array, Array]:
+    """First and second derivatives of f in the predictions."""
+    slopes, bends = jax.jvp(jax.grad(f.value_at), (predictions,), (jnp.ones_like(predictions),))
+    return slopes, jnp.maximum(bends, 0.0)
+
+
+def curvature(X: Array, bends: Array, damping: Array, intercept: bool) -> Curved:
+    """X' diag(bends) X + damping, an intercept eliminated by means that bends weigh."""
+    mean = jnp.zeros(X.shape[1], X.dtype)
+    if intercept:
+        mean = matmul(bends, X) / jnp.maximum(jnp.sum(bends), jnp.finfo(X.dtype).tiny)
+    Z = X - mean[None]
+    return Curved(matmul((Z * bends[:, None]).T, Z) + damping * jnp.eye(X.shape[1], dtype=X.dtype), bends, mean)
+
+
+def stepped(f: Smooth, g: Penalty, part: Leafwise, x: PyTree, curved: Curved, slopes: Array, value: Array) -> PyTree:
+    """The quadratic model's minimiser, or as far towards it as the objective falls."""
+    intercept = isinstance(x, dict)
+    coef = x["coef"] if intercept else x
+    scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
+    tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
+    move = minimise(_gram(f.data[0], slopes, coef, curved), part, Reference(scale, scale), coef, tol) - coef
+    direction = move
+    if intercept:
+        level = jnp.sum(slopes) / jnp.maximum(jnp.sum(curved.bends), jnp.finfo(value.dtype).tiny)
+        direction = {"coef": move, "intercept": -level - matmul(curved.mean, move)}
+    return _tree.add_scale(x, halved(f, g, x, direction, value), direction)
 
 
 def serves(f: Smooth, g: Penalty, params: PyTree) -> bool:
-    """Whether the solver is made for a problem."""
-    if f.is_multitask or not is_small(f, params) or not f.risk.loss.smooth:
+    """Whether the solver is made for a problem, and the problem small enough for one matrix of its features."""
+    return is_small(f, params) and _fits(f, g, params)
+
+
+def _fits(f: Smooth, g: Penalty, params: PyTree) -> bool:
+    if f.is_multitask or design(f, params) is None or not f.risk.loss.smooth:
         return False
     found = coefficient_part(f, g, params)
     return found is not None and thresholds(found[0])
 
 
-def _model(
-    X: Array, slopes: Array, bends: Array, coef: Array, damping: Array, intercept: bool
-) -> tuple[Gram, Array, Array]:
-    """The quadratic model in the coefficients, the intercept at its best; its features' means and its level."""
+def _gram(X: Array, slopes: Array, coef: Array, curved: Curved) -> Gram:
     eps, tiny = jnp.finfo(coef.dtype).eps, jnp.finfo(coef.dtype).tiny
-    total = jnp.maximum(jnp.sum(bends), tiny)
-    mean, level = jnp.zeros_like(coef), jnp.zeros((), coef.dtype)
-    if intercept:
-        mean, level = matmul(bends, X) / total, jnp.sum(slopes) / total
-    Z = X - mean[None]
-    matrix = matmul((Z * bends[:, None]).T, Z) + damping * jnp.eye(len(coef), dtype=coef.dtype)
-    pulled = matmul(matrix, coef)
-    cross = pulled - matmul(slopes, Z)
-    misfit = jnp.sum(jnp.square(slopes) / jnp.maximum(bends, jnp.maximum(eps * jnp.max(bends), tiny)))
-    return Gram(matrix, cross, misfit + jnp.sum((2 * cross - pulled) * coef)), mean, level
+    pulled = matmul(curved.matrix, coef)
+    cross = pulled - (matmul(slopes, X) - jnp.sum(slopes) * curved.mean)
+    misfit = jnp.sum(jnp.square(slopes) / jnp.maximum(curved.bends, jnp.maximum(eps * jnp.max(curved.bends), tiny)))
+    return Gram(curved.matrix, cross, misfit + jnp.sum((2 * cross - pulled) * coef))

@@ -1,5 +1,29 @@
-"""Optax links."""
+"""Optax links and the task gradients they take."""
 
-from jaxreg.transforms.proximal import ProximalState, proximal
+from jaxreg.transforms.aggregate import AggregateState, aggregate
+from jaxreg.transforms.averaging import AcceleratedState, AveragingState, accelerated, dual_averaging
+from jaxreg.transforms.proximal import ProximalState, ProximalStep, chain, proximal, proximal_step
+from jaxreg.transforms.sparsity import Pruned, Sparsity, prune, sparsity
+from jaxreg.transforms.task_gradients import TaskGradient, task_gramian, task_jacobian, weighted_gradient
 
-__all__ = ["ProximalState", "proximal"]
+__all__ = [
+    "AcceleratedState",
+    "AggregateState",
+    "AveragingState",
+    "ProximalState",
+    "ProximalStep",
+    "Pruned",
+    "Sparsity",
+    "TaskGradient",
+    "accelerated",
+    "aggregate",
+    "chain",
+    "dual_averaging",
+    "proximal",
+    "proximal_step",
+    "prune",
+    "sparsity",
+    "task_gramian",
+    "task_jacobian",
+    "weighted_gradient",
+]

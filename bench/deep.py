@@ -1,0 +1,147 @@
+"""Several tasks in one network: every way to share and to balance, accuracy over seeds and seconds per step."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+
+import jaxreg as jr
+from bench.table import markdown, save, show
+from jaxreg import nn
+from jaxreg.datasets import ImageTasks, load_digits_tasks, make_overlaid_digits
+
+WEIGHTINGS = ("MGDA", "PCGrad", "CAGrad", "IMTLG", "NashMTL", "AlignedMTL", "UPGrad", "FAMO")
+_COLUMNS = ("problem", "player", "tasks: accuracy, mean ± sd", "Δm %", "ms / step", "/ plain sum", "compile s")
+_RATE = 2e-3
+
+
+class Size(NamedTuple):
+    """How much is done."""
+
+    filters: tuple[int, ...]
+    rows: int
+    seeds: int
+    epochs: int
+    batch_size: int = 64
+
+
+FULL, SMOKE = Size((32, 64), 1200, 5, 8), Size((4, 8), 240, 2, 2)
+
+
+@dataclass
+class Result:
+    """One player on one problem: test accuracies (seeds, tasks) at the epoch that validation chose."""
+
+    problem: str
+    player: str
+    tasks: tuple[str, ...]
+    accuracy: list[list[float]]
+    delta_m: float
+    step: float
+    ratio: float
+    compile: float
+    skipped: int
+
+
+def players(size: Size, data: ImageTasks, smoke: bool) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Name, network and what else `fit` is given; the first is the baseline of Δm, the second of the time."""
+    trunk = nn.conv_trunk(size.filters)
+    heads = {task: nn.dense(classes) for task, classes in data.classes.items()}
+    hard = nn.HardSharing(trunk, heads)
+    yield "single task", nn.Independent(trunk, heads), {}
+    yield "hard sharing", hard, {}
+    if not smoke:
+        soft = nn.SoftSharing(trunk, heads, 0.1 * jr.ToMean(axis=0))
+        yield "soft sharing", soft, {"penalty": soft.placed}
+    others = (nn.CrossStitch, nn.MMoE, nn.CGC, nn.PLE, nn.MTAN, nn.DSelectK, nn.LearnedBranching)
+    for kind in others[:1] if smoke else others:
+        yield kind.__name__, kind(trunk, heads), {}
+    if importlib.util.find_spec("jaxreg.weightings") is None:
+        print("jaxreg has no weightings: the plain sum is alone", file=sys.stderr)
+        return
+    known = importlib.import_module("jaxreg.weightings")
+    for name in WEIGHTINGS[-2:-1] if smoke else WEIGHTINGS:
+        yield f"hard sharing, {name}", hard, {"weighting": getattr(known, name)()}
+
+
+def play(name: str, net: Any, data: ImageTasks, split: nn.Split, size: Size, given: dict[str, Any]) -> Result:
+    """Fit once to compile, once to measure."""
+    tx = optax.adam(_RATE)
+
+    def run(epochs: int) -> tuple[nn.Fit, float]:
+        start = time.perf_counter()
+        found = nn.fit(
+            net,
+            jr.Softmax(),
+            split,
+            tx,
+            key=jax.random.key(1),
+            seeds=size.seeds,
+            epochs=epochs,
+            batch_size=size.batch_size,
+            metric=nn.accuracy,
+            **given,
+        )
+        return found, time.perf_counter() - start
+
+    _, first = run(1)
+    found, seconds = run(size.epochs)
+    steps = size.epochs * (len(split.train) // size.batch_size)
+    nan, accuracy = float("nan"), np.asarray(found.test_metric).tolist()
+    spent, skipped = first - seconds / size.epochs, int(found.skipped.sum())
+    return Result(data.name, name, found.tasks, accuracy, nan, seconds / steps, nan, max(spent, 0.0), skipped)
+
+
+def compare(data: ImageTasks, size: Size, smoke: bool) -> Iterator[Result]:
+    """Every player on the same rows, beside the single tasks and beside the plain sum."""
+    rows = nn.examples(data.x[: size.rows], {task: y[: size.rows] for task, y in data.y.items()})
+    split = nn.split(rows, jax.random.key(0))
+    baseline, plain = None, None
+    for name, net, given in players(size, data, smoke):
+        found = play(name, net, data, split, size, given)
+        mean, _ = nn.mean_sd(found.accuracy)
+        baseline = mean if baseline is None else baseline
+        plain = found.step if name == "hard sharing" else plain
+        found.delta_m = float(nn.delta_m(mean, baseline, higher=[True] * len(mean)))
+        found.ratio = float("nan") if plain is None else found.step / plain
+        yield found
+
+
+def cells(found: Result) -> tuple[str, ...]:
+    """One line of the table."""
+    mean, sd = nn.mean_sd(found.accuracy)
+    each = ", ".join(f"{task} {m:.3f} ± {s:.3f}" for task, m, s in zip(found.tasks, mean, sd, strict=True))
+    ratio = "-" if np.isnan(found.ratio) else f"{found.ratio:.2f}"
+    times = (f"{1e3 * found.step:.1f}", ratio, f"{found.compile:.1f}")
+    return (found.problem, found.player, each, f"{found.delta_m:+.2f}", *times)
+
+
+def main(smoke: bool, out: Path) -> int:
+    """Run the benchmark; 1 if a step was left out because something was not finite."""
+    size = SMOKE if smoke else FULL
+    path = out / f"deep-{'smoke' if smoke else 'all'}.json"
+    results: list[Result] = []
+    for data in (load_digits_tasks(),) if smoke else (load_digits_tasks(), make_overlaid_digits()):
+        for found in compare(data, size, smoke):
+            print("  ".join(cells(found)), file=sys.stderr)
+            results.append(found)
+        save([asdict(found) for found in results], path)
+    lines = [cells(found) for found in results]
+    path.with_suffix(".md").write_text(markdown(_COLUMNS, lines) + "\n", encoding="utf-8")
+    title = (
+        f"{size.seeds} seeds in one vmap, {size.epochs} epochs, filters {size.filters}; sd with ddof 1; "
+        "Δm over single tasks, above 0 is better; a step is of all seeds"
+    )
+    show(_COLUMNS, lines, title)
+    print(f"written to {path}")
+    return int(any(found.skipped for found in results))

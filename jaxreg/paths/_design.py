@@ -1,0 +1,69 @@
+"""What working sets need of the features: products with all of them from the left, and some of them by number."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxreg._linalg import matmul
+from jaxreg._typing import Array
+
+
+class Design(Protocol):
+    """Features (n, p) that are only ever multiplied and gathered."""
+
+    shape: tuple[int, ...]
+
+    def pull(self, rows: Array) -> Array:
+        """`rows` (..., n) times X, (..., p)."""
+        ...
+
+    def columns(self, chosen: np.ndarray) -> Array:
+        """The features of these numbers, (n, width); zeros for numbers from p on."""
+        ...
+
+
+class Dense:
+    """An array on a device."""
+
+    def __init__(self, X: Array) -> None:
+        self.X = X
+        self.shape: tuple[int, ...] = X.shape
+
+    def pull(self, rows: Array) -> Array:
+        return _pull(rows, self.X)
+
+    def columns(self, chosen: np.ndarray) -> Array:
+        return _columns(self.X, chosen)
+
+
+class Sparse:
+    """A scipy.sparse matrix in the host's memory, never densified but for the columns asked for."""
+
+    def __init__(self, X: Any) -> None:
+        self.by_column = X.tocsc()
+        self.turned = self.by_column.T  # compressed by row: products with dense columns stream through it
+        self.shape: tuple[int, ...] = X.shape
+
+    def pull(self, rows: Array) -> Array:
+        flat = np.asarray(rows).reshape(-1, self.shape[0])
+        return jnp.asarray((self.turned @ np.ascontiguousarray(flat.T)).T.reshape(*rows.shape[:-1], -1))
+
+    def columns(self, chosen: np.ndarray) -> Array:
+        real = chosen[chosen < self.shape[1]]
+        made = np.zeros((self.shape[0], len(chosen)), self.by_column.dtype)
+        made[:, : len(real)] = self.by_column[:, real].toarray()
+        return jnp.asarray(made)
+
+
+@jax.jit
+def _pull(rows: Array, X: Array) -> Array:
+    return matmul(rows.reshape(-1, rows.shape[-1]), X).reshape(*rows.shape[:-1], X.shape[1])
+
+
+@jax.jit
+def _columns(X: Array, chosen: Array) -> Array:
+    return jnp.take(X, chosen, axis=1, mode="fill", fill_value=0)

@@ -1,0 +1,77 @@
+"""Every fold's training rows and the whole sample over all strengths, by the way chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jaxreg import _validate
+from jaxreg._typing import Array
+from jaxreg.paths._blocks import Lanes, assemble, statuses
+from jaxreg.paths._design import Dense, Sparse
+from jaxreg.paths._glm_sets import GlmLanes
+from jaxreg.paths._gram import by_moments
+from jaxreg.paths._lanes import fit_lanes
+from jaxreg.paths._posed import Posed
+from jaxreg.paths._squared_sets import SquaredLanes
+from jaxreg.paths._working_set import Model, by_working_sets
+from jaxreg.solvers._loop import Solution
+
+_DENSE = 1024
+"""Wide data of more features are solved on their rows: a Gram matrix of all of them per lane is too large."""
+
+
+def fit_all(
+    posed: Posed, masks: np.ndarray | None, order: np.ndarray | None, strengths: Array, tol: Array, max_steps: int
+) -> tuple[Lanes, str]:
+    """Fit all lanes over all strengths; with the route that did it."""
+    route, vector = posed.way
+    if vector is None or _validate.traced(strengths, tol):
+        return _generic(posed, route, masks, order, strengths, tol, max_steps)
+    grid, every = np.asarray(strengths), lane_weights(np.asarray(posed.weights), masks)
+    sparse, squared = isinstance(posed.data[0], Sparse), posed.f.is_squared
+    found = None
+    if route == "working set" and (sparse or grid[-1] > 0):
+        found = by_working_sets(_model(posed, every, masks), masks is not None, grid, tol)
+    if found is None:
+        route = route if route != "working set" else "rows" if squared else "generic"
+        if not squared or (posed.data[0].shape[1] > _DENSE and route == "rows"):
+            return _generic(posed, route, masks, order, strengths, tol, max_steps)
+        found = by_moments(posed.data, posed.weights, masks, order, vector, grid, tol)
+    return Lanes(_finished(posed, every, grid, found[0], tol, max_steps), found[1]), route
+
+
+def lane_weights(weights: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
+    """The sample weights of every lane: each fold's training rows, then all rows."""
+    if masks is None:
+        return weights[None]
+    return np.concatenate([np.where(masks, 0, weights[None]), weights[None]]).astype(weights.dtype)
+
+
+def _model(posed: Posed, every: np.ndarray, masks: np.ndarray | None) -> Model:
+    (X, y), vector = posed.data, posed.way.vector
+    assert vector is not None
+    if isinstance(X, Sparse) or not posed.f.is_squared:
+        design = X if isinstance(X, Sparse) else Dense(X)
+        return GlmLanes(posed.risk, design, y, every, masks, vector)
+    return SquaredLanes(posed.data, posed.weights, masks, vector)
+
+
+def _generic(
+    posed: Posed,
+    route: str,
+    masks: np.ndarray | None,
+    order: np.ndarray | None,
+    strengths: Array,
+    tol: Array,
+    max_steps: int,
+) -> tuple[Lanes, str]:
+    problem = posed.risk, posed.penalty, posed.solver, posed.data, posed.weights
+    return fit_lanes(*problem, masks, order, strengths, posed.init, tol, route, max_steps), route
+
+
+def _finished(
+    posed: Posed, every: np.ndarray, grid: np.ndarray, found: Solution, tol: Array, max_steps: int
+) -> Solution:
+    if isinstance(posed.data[0], Sparse):
+        return statuses(found, tol)
+    return assemble(posed.risk, posed.penalty, posed.solver, posed.data, every, grid, found, tol, max_steps)

@@ -1,0 +1,79 @@
+"""Conflict-averse gradient descent."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg._linalg import einsum, matmul
+from jaxreg._pytree import pytree
+from jaxreg._typing import Array, ArrayLike
+from jaxreg.weightings._base import Weighting, within
+from jaxreg.weightings._gram import Gram, split, square
+from jaxreg.weightings._qp import simplex
+
+STEPS = 30
+
+
+@pytree
+class CAGrad(Weighting):
+    """The direction near the mean gradient g₀ that helps the worst task most: argmax_d minᵢ gᵢ·d, ‖d - g₀‖ <= c‖g₀‖.
+
+    d = g₀ + c‖g₀‖ g_w/‖g_w‖ with w on the simplex minimising g_w·g₀ + c‖g₀‖‖g_w‖ (Liu et al. 2021, eq. 3 and algorithm
+    1). `radius` is their c: 0 is the mean gradient; below 1 the limit is stationary for the mean loss.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.weightings.CAGrad(radius=0.0)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()
+    [0.5, 0.5]
+    """
+
+    radius: ArrayLike = 0.5
+
+    def __call__(self, gramian: ArrayLike, losses: ArrayLike | None = None, key: Array | None = None) -> Array:
+        """The weights: those of the mean, and as much of the worst tasks as the radius allows."""
+        G = square(gramian)
+        gram = split(G)
+        mean = gram.mean * gram.norms
+        top = jnp.max(jnp.where(gram.present, gram.norms, 0.0))
+        top = jnp.where(top > 0, top, 1.0)
+        length = jnp.sqrt(jnp.maximum(einsum("i,ij,j->", mean, gram.cosines, mean), 0.0)) / top
+        units, size = _worst(gram, mean / top, jnp.asarray(self.radius, length.dtype) * length, top)
+        floor = jnp.finfo(length.dtype).eps
+        pull = jnp.asarray(self.radius, length.dtype) * length / jnp.maximum(size, floor)
+        return gram.weights(mean + pull * top * units, G.dtype)
+
+    def check(self) -> None:
+        """Raise ValueError unless radius >= 0."""
+        within(self, "radius", 0.0)
+
+
+def _worst(gram: Gram, mean: Array, reach: Array, top: Array) -> tuple[Array, Array]:
+    """The unit-gradient weights of the hardest mixture and its length, with gradients divided by `top`.
+
+    ‖g_w‖ = min_s (‖g_w‖²/s + s)/2 makes it a quadratic program for each s; the best s is its length, found by
+    regula falsi (the Illinois rule).
+    """
+    across = matmul(gram.cosines, mean)
+    a = jnp.where(gram.present, top / gram.norms, 0.0)
+
+    def at(s: Array) -> tuple[Array, Array]:
+        units = simplex(gram.cosines, a, jnp.where(gram.present, across * s / jnp.where(reach > 0, reach, 1.0), 0.0))
+        return units, jnp.sqrt(jnp.maximum(einsum("i,ij,j->", units, gram.cosines, units), 0.0))
+
+    def narrow(_: Array, bracket: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        low, above, high, below = bracket
+        span = above - below
+        s = jnp.where(span > 0, (low * -below + high * above) / jnp.where(span > 0, span, 1.0), low)
+        s = jnp.clip(s, low, high)
+        gap = at(s)[1] - s
+        up = gap > 0
+        return (
+            jnp.where(up, s, low),
+            jnp.where(up, gap, above / 2),
+            jnp.where(up, high, s),
+            jnp.where(up, below / 2, gap),
+        )
+
+    zero, one = jnp.zeros_like(reach), jnp.ones_like(reach)
+    low, above, high, below = jax.lax.fori_loop(0, STEPS, narrow, (zero, at(zero)[1], one, at(one)[1] - one))
+    return at(jnp.where(above < -below, low, high))

@@ -1,0 +1,48 @@
+"""Impartial multi-task learning by losses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxreg._linalg import widen
+from jaxreg._pytree import pytree
+from jaxreg._typing import Array, ArrayLike, PyTree
+from jaxreg.weightings._base import Stateful, keep, needed, start, within
+from jaxreg.weightings._gram import square, there
+
+
+@pytree
+class IMTLL(Stateful):
+    """wᵢ = exp(sᵢ), where s descends Σ exp(sᵢ)lossᵢ - sᵢ, so that weighted losses tend to 1 (Liu et al. 2021, eq. 9).
+
+    Gradient steps of length `rate` on s, which is the state; their limit is wᵢ = 1/lossᵢ.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.weightings.IMTLL()(jnp.eye(2), jnp.array([1.0, 4.0])).tolist()
+    [1.0, 1.0]
+    """
+
+    rate: ArrayLike = 0.01
+    from_gramian = False
+    from_losses = True
+
+    def init(self, tasks: int, like: PyTree = 0.0) -> Array:
+        """Unit weights."""
+        return start(tasks, like)
+
+    def update(
+        self, gramian: ArrayLike, state: Any, losses: ArrayLike | None = None, key: Array | None = None
+    ) -> tuple[Array, Any]:
+        """The weights, and their logarithms after this step."""
+        G = square(gramian)
+        present, dtype = there(G), widen(G).dtype
+        s = jnp.asarray(state, dtype)
+        w = jnp.exp(s)
+        moved = s - jnp.asarray(self.rate, dtype) * (w * needed(self, losses, dtype, present) - 1)
+        return jnp.where(present, w, 0.0).astype(G.dtype), keep(present, moved, jnp.asarray(state))
+
+    def check(self) -> None:
+        """Raise ValueError unless rate > 0."""
+        within(self, "rate", 0.0, strict=True)

@@ -1,0 +1,48 @@
+"""Weights by learned observation noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxreg._linalg import widen
+from jaxreg._pytree import pytree
+from jaxreg._typing import Array, ArrayLike, PyTree
+from jaxreg.weightings._base import Stateful, keep, needed, start, within
+from jaxreg.weightings._gram import square, there
+
+
+@pytree
+class Uncertainty(Stateful):
+    """wᵢ = exp(-sᵢ)/2 with sᵢ = log σᵢ², where s descends Σ ½exp(-sᵢ)lossᵢ + ½sᵢ (Kendall et al. 2018, eq. 7).
+
+    Gradient steps of length `rate` on s, which is the state; their limit is exp(sᵢ) = lossᵢ.
+
+    >>> import jax.numpy as jnp, jaxreg as jr
+    >>> jr.weightings.Uncertainty()(jnp.eye(2), jnp.array([1.0, 4.0])).tolist()
+    [0.5, 0.5]
+    """
+
+    rate: ArrayLike = 0.01
+    from_gramian = False
+    from_losses = True
+
+    def init(self, tasks: int, like: PyTree = 0.0) -> Array:
+        """Unit variances."""
+        return start(tasks, like)
+
+    def update(
+        self, gramian: ArrayLike, state: Any, losses: ArrayLike | None = None, key: Array | None = None
+    ) -> tuple[Array, Any]:
+        """The weights, and the log-variances after this step."""
+        G = square(gramian)
+        present, dtype = there(G), widen(G).dtype
+        s = jnp.asarray(state, dtype)
+        half = 0.5 * jnp.exp(-s)
+        moved = s + jnp.asarray(self.rate, dtype) * (half * needed(self, losses, dtype, present) - 0.5)
+        return jnp.where(present, half, 0.0).astype(G.dtype), keep(present, moved, jnp.asarray(state))
+
+    def check(self) -> None:
+        """Raise ValueError unless rate > 0."""
+        within(self, "rate", 0.0, strict=True)
