@@ -10,7 +10,7 @@ import numpy as np
 
 import jaxreg as jr
 from bench.judge import Answer
-from bench.players._player import NotSupportedError, Player
+from bench.players._player import Player
 from bench.problems import Problem
 
 RISKS = {
@@ -21,18 +21,8 @@ RISKS = {
 
 
 def play(problem: Problem, tol: float) -> Any:
-    if not problem.sparse:
-        return _call(problem, tol)
-    try:
-        return _call(problem, tol)
-    except (TypeError, ValueError) as error:
-        raise NotSupportedError(f"sparse X: {error}") from error
-
-
-def _call(problem: Problem, tol: float) -> Any:
     data, risk = (problem.X, problem.y), RISKS[problem.loss]
-    width = problem.X.shape[1]
-    init = {"coef": np.zeros(width), "intercept": np.zeros(())} if problem.sparse else jr.linear_params(data)
+    init = jr.linear_params(data)
     options: dict[str, Any] = {"strengths": problem.strengths, "init": init, "tol": tol, "on_fail": "ignore"}
     if problem.folds:
         return jax.block_until_ready(jr.cross_validate(risk, jr.L1(), data, folds=problem.masks, **options))
