@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bench.judge import Answer, largest_gap, score_error
 from bench.limit import limit
-from bench.players import CPUS, Measured, Player, UnsupportedError
+from bench.players import CPUS, Measured, NotSupportedError, Player
 from bench.problems import Problem
 
 TARGET = 1e-6
@@ -58,16 +58,16 @@ class Result:
         return max(self.first - self.median, 0.0)
 
 
-class PatienceError(Exception):
+class OutOfPatienceError(Exception):
     """A call took too long."""
 
 
 @contextmanager
 def patient(seconds: float) -> Iterator[None]:
-    """Raise `PatienceError` in here after so many seconds, as soon as Python has its turn again."""
+    """Raise `OutOfPatienceError` in here after so many seconds, as soon as Python has its turn again."""
 
     def stop(*_: object) -> None:
-        raise PatienceError
+        raise OutOfPatienceError
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -124,10 +124,10 @@ def _tighten(result: Result, player: Player, problem: Problem, patience: float) 
     while True:
         try:
             seconds, found = timed(player, problem, result.tol, patience)
-        except PatienceError:
+        except OutOfPatienceError:
             result.verdict = f"> {patience:.0f} s"
             return
-        except UnsupportedError as error:
+        except NotSupportedError as error:
             result.verdict = f"not supported: {error}"
             return
         answer = revealed(player, problem, result.tol, found)
