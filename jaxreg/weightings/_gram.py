@@ -57,7 +57,7 @@ def split(gramian: Array) -> Gram:
 
 
 def even(gram: Gram) -> Array:
-    """Weights of unit gradients whose sum has the same cosine with all, C⁺1; nearly so if they are dependent."""
+    """Weights C⁺1 of unit gradients, whose sum has the same cosine with all of them if they are independent."""
     eps = jnp.finfo(gram.norms.dtype).eps
     values, vectors = jnp.linalg.eigh(gram.cosines)
     kept = ~(values <= len(values) * eps * values[-1])

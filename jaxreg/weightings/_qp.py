@@ -1,4 +1,4 @@
-"""The one small quadratic program behind the weightings: a primal-dual interior point method of a few dense solves."""
+"""The one small quadratic program behind the weightings: pivoting, and interior points where that does not end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
+from jaxreg.weightings._pivot import pivoted
 
 MOST = 60
 """Steps at most; about 10 are taken in float32 and 20 in float64."""
@@ -27,24 +28,25 @@ def nonnegative(C: Array, q: Array) -> Array:
     """argmin_{z >= 0} ½ z'Cz + q'z for a positive semidefinite C (T, T) with unit diagonal."""
     size = jnp.max(jnp.abs(q))
     size = jnp.where(size > 0, size, 1.0)
-    return size * _solve(C, q / size, jnp.zeros_like(q), jnp.zeros((), q.dtype))
+    z, found = pivoted(C, q / size)
+    return size * jnp.where(found, z, _solve(C, q / size, jnp.zeros_like(q), jnp.zeros((), q.dtype), ~found))
 
 
 def simplex(C: Array, a: Array, q: Array) -> Array:
     """argmin ½ z'Cz + q'z over z >= 0 with a'z = 1, for C with unit diagonal and a >= 0; 0 where a is."""
     top = jnp.max(a)
     top = jnp.where(top > 0, top, 1.0)
-    z = _solve(C, q * top, a / top, (top > 0).astype(q.dtype)) / top
+    z = _solve(C, q * top, a / top, (top > 0).astype(q.dtype), jnp.bool_(True)) / top
     total = matmul(a, z)
     return z / jnp.where(total > 0, total, 1.0)
 
 
-def _solve(C: Array, q: Array, a: Array, b: Array) -> Array:
+def _solve(C: Array, q: Array, a: Array, b: Array, needed: Array) -> Array:
     """Mehrotra's predictor-corrector method (Nocedal and Wright 2006, algorithm 16.4); a = 0 is no equality."""
     scale = jnp.maximum(1.0, jnp.max(jnp.abs(q)))
     C, q = C / scale, q / scale
     one = jnp.ones_like(q)
-    first = _Point(one, one, jnp.zeros((), q.dtype), jnp.asarray(jnp.inf, q.dtype), jnp.int32(0), jnp.bool_(True))
+    first = _Point(one, one, jnp.zeros((), q.dtype), jnp.asarray(jnp.inf, q.dtype), jnp.int32(0), needed)
 
     def step(p: _Point) -> _Point:
         return _step(C, q, a, b, p)

@@ -15,7 +15,7 @@ from jaxreg.weightings._gram import square, there
 class AlignedMTL(Weighting):
     """The sum of the gradients after all singular values of their matrix are made equal to the smallest.
 
-    w = σ_min V Σ⁻¹ V' preference with G = V Σ² V' (Senushkin et al. 2023, eq. 12); σ_min is the smallest singular value
+    w = σ_min V Σ⁻¹ V' preference with G = V Σ² V' (Senushkin et al. 2023); σ_min is the smallest singular value
     that counts at this precision, and what lies below it is dropped.
 
     >>> import jax.numpy as jnp, jaxreg as jr

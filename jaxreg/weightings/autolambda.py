@@ -17,9 +17,9 @@ from jaxreg.weightings._gram import split, square
 class AutoLambda(Stateful):
     """Weights that descend the primary tasks' loss one step ahead: wᵢ += rate Σⱼ primaryⱼ cos(gᵢ, gⱼ), kept >= 0.
 
-    Auto-Lambda (Liu et al. 2022, eq. 4 and 5) on the Gramian: the derivative of Σⱼ primaryⱼ lossⱼ(θ - ε Σ wᵢgᵢ) in wᵢ
-    is -ε Σⱼ primaryⱼ gᵢ·gⱼ to first order, here with unit gradients, so that `rate` is free of scale. `primary` (T,)
-    says which tasks matter, by default all. The state is the weights, 1 at first.
+    Auto-Lambda (Liu et al. 2022) on the Gramian: the derivative of Σⱼ primaryⱼ lossⱼ(θ - ε Σ wᵢgᵢ) in wᵢ
+    is -ε Σⱼ primaryⱼ gᵢ·gⱼ to first order, here with unit gradients, so that `rate` is free of scale, and on the batch
+    of the gradients themselves. `primary` (T,) says which tasks matter, all by default. The state is the weights.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.AutoLambda()(jnp.eye(2)).tolist()

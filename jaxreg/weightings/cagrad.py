@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
@@ -19,8 +21,8 @@ STEPS = 30
 class CAGrad(Weighting):
     """The direction near the mean gradient g₀ that helps the worst task most: argmax_d minᵢ gᵢ·d, ‖d - g₀‖ <= c‖g₀‖.
 
-    d = g₀ + c‖g₀‖ g_w/‖g_w‖ with w on the simplex minimising g_w·g₀ + c‖g₀‖‖g_w‖ (Liu et al. 2021, eq. 3 and algorithm
-    1). `radius` is their c: 0 is the mean gradient; below 1 the limit is stationary for the mean loss.
+    d = g₀ + c‖g₀‖ g_w/‖g_w‖, with w on the simplex minimising g_w·g₀ + c‖g₀‖‖g_w‖ (Liu et al. 2021, algorithm 1).
+    `radius` is their c: 0 is the mean gradient, and below 1 the limit is stationary for the mean loss.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.CAGrad(radius=0.0)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()
@@ -60,20 +62,36 @@ def _worst(gram: Gram, mean: Array, reach: Array, top: Array) -> tuple[Array, Ar
         units = simplex(gram.cosines, a, jnp.where(gram.present, across * s / jnp.where(reach > 0, reach, 1.0), 0.0))
         return units, jnp.sqrt(jnp.maximum(einsum("i,ij,j->", units, gram.cosines, units), 0.0))
 
-    def narrow(_: Array, bracket: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        low, above, high, below = bracket
-        span = above - below
-        s = jnp.where(span > 0, (low * -below + high * above) / jnp.where(span > 0, span, 1.0), low)
-        s = jnp.clip(s, low, high)
-        gap = at(s)[1] - s
-        up = gap > 0
-        return (
-            jnp.where(up, s, low),
-            jnp.where(up, gap, above / 2),
-            jnp.where(up, high, s),
-            jnp.where(up, below / 2, gap),
-        )
+    def narrow(k: Array, at_work: tuple[_Bracket, Array, Array]) -> tuple[_Bracket, Array, Array]:
+        bracket = at_work[0]
+        s = jnp.where(k == 0, bracket.low, jnp.where(k == 1, bracket.high, bracket.crossing()))
+        units, size = at(s)
+        return bracket.narrowed(s, size - s), units, size
 
     zero, one = jnp.zeros_like(reach), jnp.ones_like(reach)
-    low, above, high, below = jax.lax.fori_loop(0, STEPS, narrow, (zero, at(zero)[1], one, at(one)[1] - one))
-    return at(jnp.where(above < -below, low, high))
+    return jax.lax.fori_loop(0, STEPS, narrow, (_Bracket(zero, zero, one, zero), jnp.zeros_like(across), zero))[1:]
+
+
+class _Bracket(NamedTuple):
+    """Where a falling function is >= 0 and <= 0, and its values there (halved where an end stays: Illinois)."""
+
+    low: Array
+    above: Array
+    high: Array
+    below: Array
+
+    def crossing(self) -> Array:
+        """The zero of the chord."""
+        span = self.above - self.below
+        chord = (self.high * self.above - self.low * self.below) / jnp.where(span > 0, span, 1.0)
+        return jnp.clip(jnp.where(span > 0, chord, self.low), self.low, self.high)
+
+    def narrowed(self, s: Array, value: Array) -> _Bracket:
+        """The part that still holds the zero."""
+        up = value > 0
+        return _Bracket(
+            jnp.where(up, s, self.low),
+            jnp.where(up, value, self.above / 2),
+            jnp.where(up, self.high, s),
+            jnp.where(up, self.below / 2, value),
+        )

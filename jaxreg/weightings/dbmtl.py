@@ -14,7 +14,7 @@ from jaxreg.weightings._gram import split, square
 class DBMTL(Weighting):
     """All gradients of log-losses brought to the length of the longest: wᵢ = maxⱼ(‖gⱼ‖/lossⱼ)/‖gᵢ‖.
 
-    Lin et al. 2023, eq. 3 to 5, without their running mean of the gradients, which no Gramian holds. Without losses
+    Lin et al. 2023, without their running mean of the gradients, which no Gramian holds. Without losses
     the gradients are brought to the longest of themselves.
 
     >>> import jax.numpy as jnp, jaxreg as jr

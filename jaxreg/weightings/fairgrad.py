@@ -13,7 +13,7 @@ from jaxreg.weightings._gram import split, square
 
 @pytree
 class FairGrad(Weighting):
-    """The α-fair direction: G w = w^(-1/α), w > 0, entry by entry (Ban and Ji 2024, eq. 7).
+    """The α-fair direction: G w = w^(-1/α), w > 0, entry by entry (Ban and Ji 2024, eq. 4).
 
     The rates of descent r = G w maximise Σ r^(1-α)/(1-α) in a ball: `fairness` α = 1 is `NashMTL`, large α lifts the
     slowest task. The result conflicts with no task.

@@ -20,7 +20,7 @@ class GradVac(Stateful):
     """The sum of the gradients, each turned until its cosine with the others is at least their running mean.
 
     For every i and every other j in random order, with φ = cos(gᵢ, gⱼ) below the target φ̂ᵢⱼ: gᵢ += gⱼ ‖gᵢ‖(φ̂√(1 - φ²) -
-    φ√(1 - φ̂²)) / (‖gⱼ‖√(1 - φ̂²)); then φ̂ᵢⱼ moves by `rate` towards φ (Wang et al. 2021, eq. 2 and 3). Targets start at
+    φ√(1 - φ̂²)) / (‖gⱼ‖√(1 - φ̂²)); then φ̂ᵢⱼ moves by `rate` towards φ (Wang et al. 2021). Targets start at
     0, where this is PCGrad. Without a key the order is that of the tasks. The state is φ̂ (T, T).
 
     >>> import jax.numpy as jnp, jaxreg as jr

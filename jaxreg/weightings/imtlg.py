@@ -14,8 +14,8 @@ from jaxreg.weightings._gram import even, split, square
 class IMTLG(Weighting):
     """Weights of sum 1 for which the result has the same projection on every gradient's direction.
 
-    G w proportional to the norms, that is w = D C⁺1 / Σ with cosines C and D = 1/norms (Liu et al. 2021, eq. 4).
-    Weights may be negative; they are 0 where their sum vanishes, so that no such weights exist.
+    G w proportional to the norms, so that w is C⁺1/norms divided by its sum, with cosines C (Liu et al. 2021).
+    Weights may be negative; they are 0 where their sum vanishes, because no such weights exist.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.IMTLG()(jnp.diag(jnp.array([1.0, 9.0]))).round(4).tolist()

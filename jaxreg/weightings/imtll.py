@@ -15,9 +15,10 @@ from jaxreg.weightings._gram import square, there
 
 @pytree
 class IMTLL(Stateful):
-    """wᵢ = exp(sᵢ), where s descends Σ exp(sᵢ)lossᵢ - sᵢ, so that weighted losses tend to 1 (Liu et al. 2021, eq. 9).
+    """wᵢ = exp(sᵢ), where s descends Σ exp(sᵢ)lossᵢ - sᵢ, so that all weighted losses tend to 1.
 
-    Gradient steps of length `rate` on s, which is the state; their limit is wᵢ = 1/lossᵢ.
+    Impartial learning by losses (Liu et al. 2021): gradient steps of length `rate` on s, which is the state. Their
+    limit is wᵢ = 1/lossᵢ.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.IMTLL()(jnp.eye(2), jnp.array([1.0, 4.0])).tolist()

@@ -15,7 +15,7 @@ from jaxreg.weightings._qp import simplex
 class MGDA(Weighting):
     """The shortest convex combination of the gradients, argmin w'Gw over w >= 0, Σw = 1.
 
-    Désidéri 2012, theorem 2.2 (Sener and Koltun 2018, eq. 3): every task descends at the same rate at least, gᵢ·d >=
+    Désidéri 2012 (Sener and Koltun 2018, eq. 3): every task descends at the same rate at least, gᵢ·d >=
     ‖d‖², and d = 0 exactly at Pareto stationary points.
 
     >>> import jax.numpy as jnp, jaxreg as jr

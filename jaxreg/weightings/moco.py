@@ -27,7 +27,7 @@ class MoCoState(NamedTuple):
 class MoCo(Rowwise):
     """Σ wᵢ yᵢ, where y tracks the gradients and w takes one projected step towards the shortest such mixture a call.
 
-    y += track/√t (g - y), w = proj_simplex(w - rate/√t (YY' + ridge I) w) (Fernando et al. 2023, eq. 6 and 8). YY' is
+    y += track/√t (g - y), w = proj_simplex(w - rate/√t (YY' + ridge I) w) (Fernando et al. 2023). YY' is
     divided by its largest entry, so that `rate` is free of scale. The state holds T rows.
 
     >>> import jax.numpy as jnp, jaxreg as jr
@@ -54,13 +54,18 @@ class MoCo(Rowwise):
         pace = jnp.sqrt(state.taken + 1.0)
         tracked = tuple(self._track(y, x, present, pace) for y, x in zip(state.rows, rows, strict=True))
         G = jnp.where(present[:, None] & present[None, :], gramian_of(tracked), 0.0)
-        old = state.weights.astype(G.dtype)
-        top = jnp.max(jnp.abs(G))
-        slope = matmul(G, old) / jnp.where(top == 0, 1.0, top) + jnp.asarray(self.ridge, G.dtype) * old
-        moved = _onto_simplex(old - (jnp.asarray(self.rate, G.dtype) / pace.astype(G.dtype)) * slope, present)
-        weights = jnp.where(present, moved, 0.0)
+        held = jnp.where(present, state.weights.astype(G.dtype), 0.0)
+        mass = jnp.sum(held)
+        weights = self._step(G, held / jnp.where(mass == 0, 1.0, mass), present, pace.astype(G.dtype))
         out = [weighted_sum(weights, y).astype(x.dtype) for y, x in zip(tracked, rows, strict=True)]
-        return out, MoCoState(tracked, keep(present, moved, state.weights), state.taken + 1)
+        return out, MoCoState(tracked, keep(present, weights * mass, state.weights), state.taken + 1)
+
+    def _step(self, G: Array, weights: Array, present: Array, pace: Array) -> Array:
+        """One projected step of weights of sum 1 on the tasks that are there."""
+        top = jnp.max(jnp.abs(G))
+        ridge, rate = jnp.asarray(self.ridge, G.dtype), jnp.asarray(self.rate, G.dtype)
+        slope = matmul(G, weights) / jnp.where(top == 0, 1.0, top) + ridge * weights
+        return _onto_simplex(weights - rate / pace * slope, present)
 
     def _track(self, y: Array, x: Array, present: Array, pace: Array) -> Array:
         there = jnp.broadcast_to(present.reshape(-1, *[1] * (x.ndim - 1)), x.shape)

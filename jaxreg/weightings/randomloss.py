@@ -14,7 +14,7 @@ from jaxreg.weightings._gram import square, there
 
 @pytree
 class RandomLoss(Weighting):
-    """Random loss weighting: softmax of independent normal numbers, new ones each step (Lin et al. 2022, section 3).
+    """Random loss weighting: softmax of independent normal numbers, new ones each step (Lin et al. 2022).
 
     Raises ValueError without a key.
 

@@ -14,10 +14,10 @@ from jaxreg.weightings._qp import simplex
 
 @pytree
 class SDMGrad(Weighting):
-    """The shortest of g_w + λ g₀ over the simplex, g₀ the mean gradient, over 1 + λ (Xiao, Ban and Ji 2023, eq. 6).
+    """The shortest of g_w + λ g₀ over the simplex, with g₀ the mean gradient, divided by 1 + λ.
 
-    `pull` λ leads from `MGDA` (0) to the mean gradient (infinity). The program is solved exactly on one Gramian, where
-    the paper takes stochastic steps on two independent batches.
+    Direction-oriented learning (Xiao, Ban and Ji 2023): `pull` λ leads from `MGDA` (0) to the mean gradient (infinity).
+    The program is solved exactly on one Gramian, where the paper takes stochastic steps on two independent batches.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.SDMGrad(pull=1.0)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()

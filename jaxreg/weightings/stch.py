@@ -14,7 +14,7 @@ from jaxreg.weightings._gram import square, there
 
 @pytree
 class STCH(Weighting):
-    """The gradient of μ log Σ exp(preferenceᵢ(lossᵢ - idealᵢ)/μ), the worst task smoothed (Lin et al. 2024, eq. 8).
+    """The gradient of μ log Σ exp(preferenceᵢ(lossᵢ - idealᵢ)/μ), the worst task smoothed (Lin et al. 2024).
 
     wᵢ = preferenceᵢ softmax(preference (loss - ideal)/μ)ᵢ; `temperature` μ to 0 is the worst task alone, infinity the
     mean.

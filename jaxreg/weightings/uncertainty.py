@@ -15,9 +15,10 @@ from jaxreg.weightings._gram import square, there
 
 @pytree
 class Uncertainty(Stateful):
-    """wᵢ = exp(-sᵢ)/2 with sᵢ = log σᵢ², where s descends Σ ½exp(-sᵢ)lossᵢ + ½sᵢ (Kendall et al. 2018, eq. 7).
+    """wᵢ = exp(-sᵢ)/2 with sᵢ = log σᵢ², where s descends Σ ½exp(-sᵢ)lossᵢ + ½sᵢ.
 
-    Gradient steps of length `rate` on s, which is the state; their limit is exp(sᵢ) = lossᵢ.
+    Homoscedastic uncertainty (Kendall, Gal and Cipolla 2018, eq. 7). Gradient steps of length `rate` on s, which
+    is the state; their limit is exp(sᵢ) = lossᵢ.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.weightings.Uncertainty()(jnp.eye(2), jnp.array([1.0, 4.0])).tolist()
