@@ -55,7 +55,20 @@ def test_an_inexact_player_is_caught(tiny: Problem) -> None:
     assert ours.limit > 0
 
 
-def test_patience_ends_and_folds_are_not_begun_in_vain(tiny: Problem) -> None:
+def test_a_first_call_may_compile(tiny: Problem) -> None:
+    calls = []
+
+    def play(problem: Problem, tol: float) -> Answer:
+        calls.append(tol)
+        time.sleep(0.5 if len(calls) == 1 else 0.0)
+        return HONEST.play(problem, tol)
+
+    found = calibrate(Player("compiles", "0", ("squared",), play), tiny, patience=0.3)
+    assert found.reached and found.first >= 0.5 > found.last and calls[0] == calls[1]
+
+
+def test_patience_ends_and_folds_are_not_begun_in_vain(tiny: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.race._COMPILING", 0.0)
     begun = time.perf_counter()
     player = Player("slow", "0", ("squared",), slow)
     assert calibrate(player, tiny, patience=0.2).verdict == "> 0 s"
