@@ -1,4 +1,4 @@
-"""`python -m bench [path | cv | glm | prox | deep] [--smoke] [--case NAME,...] [--data FILE.npz] ...`."""
+"""`python -m bench [path | cv | glm | sweep | prox | deep] [--smoke] [--case NAME,...] [--data FILE.npz] ...`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from bench import deep, prox
+from bench import deep, prox, sweep
 from bench.cases import Case, chosen
 from bench.memory import measure
 from bench.players import players
@@ -22,7 +22,7 @@ _FOLDS = {"path": (0,), "cv": (FOLDS,), "glm": (0, FOLDS)}
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Times at equal achieved gap.")
-    parser.add_argument("command", nargs="?", default="path", choices=[*_FOLDS, "prox", "deep"])
+    parser.add_argument("command", nargs="?", default="path", choices=[*_FOLDS, "sweep", "prox", "deep"])
     parser.add_argument("--smoke", action="store_true", help="one small case, a few seconds")
     parser.add_argument("--case", metavar="NAME[,NAME]", type=lambda text: text.split(","), help="these cases alone")
     parser.add_argument("--list", action="store_true", help="the names of the cases, and nothing else")
@@ -44,8 +44,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     if given.data is not None and not given.data.is_file():
         parser.error(f"there is no file {given.data}")
     try:
-        known = given.command in _FOLDS
-        given.cases = list(chosen(given.command, given.smoke, given.data, given.case)) if known else []
+        given.cases = (
+            list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
+        )
     except ValueError as error:
         parser.error(str(error))
     return given
@@ -62,6 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     with jax.enable_x64(True):
         if given.command == "prox":
             return prox.main(given.smoke, given.out, given.repeats)
+        if given.command == "sweep":
+            return sweep.main(given.smoke, given.out, given.repeats)
         return paths(given)
 
 
@@ -72,7 +75,9 @@ def paths(given: argparse.Namespace) -> int:
     able = [player for player in found if wanted is None or player.name in wanted]
     print("\n".join(missing), file=sys.stderr)
     file = given.out / f"{given.command}-{_name(given)}.json"
-    title = f"{given.command}: {NUM} strengths, ratio {RATIO:g}, intercept; all at a relative gap <= {given.gap:g}"
+    title = (
+        f"{given.command}: {NUM} strengths, ratio {RATIO:g}, intercept; everybody at a relative gap <= {given.gap:g}"
+    )
     results: list[Result] = []
     for case in given.cases:
         if case.file is not None and not case.file.is_file():

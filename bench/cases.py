@@ -55,7 +55,8 @@ def sparse(n: int, p: int, density: float, active: int = 100) -> Arrays:
     popularity = rng.pareto(1.0, p) + 0.1
     entries = int(density * n * p)
     rows, cols = rng.integers(0, n, entries), rng.choice(p, entries, p=popularity / popularity.sum())
-    X = scipy.sparse.csc_array((np.abs(rng.standard_normal(entries)), (rows, cols)), shape=(n, p))
+    places = rows.astype(np.int32), cols.astype(np.int32)  # what scikit-learn's loops are compiled for
+    X = scipy.sparse.csc_array((np.abs(rng.standard_normal(entries)), places), shape=(n, p))
     w = np.zeros(p)
     w[np.argsort(-popularity)[: 10 * active : 10]] = rng.standard_normal(active)
     signal = X @ w
@@ -121,8 +122,8 @@ SQUARED = (
 )
 
 SMOKE_GLM = (
-    Case("smoke", lambda: _upper(simulated(200, 10)), "logistic"),
-    Case("smoke", partial(counts, 200, 10), "poisson"),
+    Case("smoke-logistic", lambda: _upper(simulated(200, 10)), "logistic"),
+    Case("smoke-poisson", partial(counts, 200, 10), "poisson"),
 )
 GLM = (
     Case("breast-cancer", lambda: standardised(*datasets.load_breast_cancer(return_X_y=True)), "logistic"),

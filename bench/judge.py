@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,11 +39,11 @@ def judge(
     z = scores(X, coef, intercept)
     primal = mean_loss(loss, z, y) + strengths * np.abs(coef).sum(1)
     dual = _squared(X, y, strengths, z) if loss == "squared" else _glm(X, y, strengths, z, loss)
-    return Verdict(primal, dual, (primal - dual) / _scale(y, loss))
+    return Verdict(primal, dual, (primal - dual) / scale(y, loss))
 
 
 def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The dual point is the centred residual, because the intercept is free, at the best scale with |X'θ| <= s n."""
+    """The bound at the residual, centred because the intercept is free, times the best scale with |X'θ| <= s n."""
     n = len(y)
     theta = y - z
     theta -= theta.mean(1, keepdims=True)
@@ -53,9 +54,9 @@ def _squared(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray) -> np.
 
 
 def _glm(X: Any, y: np.ndarray, strengths: np.ndarray, z: np.ndarray, loss: str) -> np.ndarray:
-    """The dual point is the slope of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n.
+    """The bound -mean ℓ*(θ) at the slopes θ of the loss at the best intercept, shrunk to Σθ = 0 and |X'θ| <= s n.
 
-    The bound is -mean ℓ*(θ), with ℓ* at θ = q - y the negative entropy of q (logistic) or q log q - q (Poisson).
+    ℓ* at θ = q - y is the negative entropy of q (logistic), or q log q - q (Poisson).
     """
     theta = _mean(_recentred(z, y, loss), loss) - y
     up, down = np.maximum(theta, 0).sum(1, keepdims=True), np.maximum(-theta, 0).sum(1, keepdims=True)
@@ -91,7 +92,8 @@ def _xlogx(q: np.ndarray) -> np.ndarray:
     return q * np.log(np.maximum(q, _TINY))
 
 
-def _scale(y: np.ndarray, loss: str) -> float:
+def scale(y: np.ndarray, loss: str) -> float:
+    """What gaps are relative to: the best constant's mean loss above that of perfect predictions."""
     if loss == "squared":
         return 0.5 * np.var(y)
     return float(np.mean(_conjugate(y, loss)) - _conjugate(np.mean(y), loss))
@@ -104,6 +106,18 @@ def largest_gap(problem: Problem, answer: Answer) -> float:
     fits = zip(problem.samples(), answer.coef, answer.intercept, strict=True)
     gaps = [judge(X, y, problem.strengths, w, b, problem.loss).gap for (X, y), w, b in fits]
     worst = float(np.max(gaps))
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def pooled(problems: Sequence[Problem], answers: Sequence[Answer]) -> float:
+    """The largest over folds and strengths of the gaps summed over problems, relative to the sum of their scales."""
+    gaps, scales = 0.0, 0.0
+    for problem, answer in zip(problems, answers, strict=True):
+        fits = list(zip(problem.samples(), answer.coef, answer.intercept, strict=True))
+        verdicts = [judge(X, y, problem.strengths, w, b, problem.loss) for (X, y), w, b in fits]
+        gaps = gaps + np.stack([verdict.primal - verdict.dual for verdict in verdicts])
+        scales = scales + np.array([[scale(y, problem.loss)] for (_, y), _, _ in fits])
+    worst = float(np.max(gaps / scales))
     return worst if np.isfinite(worst) else float("inf")
 
 

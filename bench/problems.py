@@ -21,6 +21,7 @@ class Problem:
     """mean ℓ(b + Xw, y) + s ‖w‖₁ for every strength s; with `folds`, once per fold's training rows.
 
     `loss` is squared ½(z - y)², logistic log(1 + eᶻ) - yz or poisson eᶻ - yz; X is an array or a sparse CSC matrix.
+    `grid` and `held` are strengths and folds given from outside.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Problem:
     y: np.ndarray
     folds: int = 0
     loss: str = "squared"
+    grid: np.ndarray | None = None
+    held: np.ndarray | None = None
 
     @property
     def task(self) -> str:
@@ -44,7 +47,7 @@ class Problem:
     @property
     def whole(self) -> Problem:
         """The same as a path."""
-        return replace(self, folds=0)
+        return replace(self, folds=0, held=None)
 
     @cached_property
     def columns(self) -> Any:
@@ -54,12 +57,18 @@ class Problem:
     @cached_property
     def strengths(self) -> np.ndarray:
         """From the smallest strength that excludes every feature down to a hundredth of it."""
-        residual = self.y - self.y.mean()
-        return np.abs(residual @ self.X).max() / len(self.y) * np.geomspace(1.0, RATIO, NUM)
+        return self.top * np.geomspace(1.0, RATIO, NUM) if self.grid is None else self.grid
+
+    @property
+    def top(self) -> float:
+        """The smallest strength that excludes every feature."""
+        return float(np.abs((self.y - self.y.mean()) @ self.X).max() / len(self.y))
 
     @cached_property
     def masks(self) -> np.ndarray:
         """Shuffled folds (K, n), True where held out."""
+        if self.held is not None:
+            return self.held
         rows = np.random.default_rng(0).permutation(len(self.y))
         masks = np.zeros((self.folds, len(self.y)), bool)
         for fold, held in enumerate(np.array_split(rows, self.folds) if self.folds else []):

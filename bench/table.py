@@ -63,7 +63,7 @@ def _processor() -> str:
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """One line; `speed-up` is the best rival's time over this one's, `/ limit` this one's over the limit."""
+    """One line of the table; `speed-up` is the best rival's time over its own, `/ limit` its own over the limit."""
     size = f"{result.rows} x {result.features}"
     head = (result.problem, size, result.task, result.player)
     if not result.reached:

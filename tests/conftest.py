@@ -3,6 +3,7 @@
 The environment is set before JAX is imported, so that it also reaches the processes that tests start.
 """
 
+import ctypes
 import gc
 import itertools
 import os
@@ -72,6 +73,7 @@ def bounded_memory() -> Iterator[None]:
     if next(TESTS) % 8 == 0 and maps.is_file() and maps.read_bytes().count(b"\n") > 20_000:
         jax.clear_caches()
         gc.collect()
+        getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)  # glibc keeps what was freed otherwise
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import warnings
 
-from bench.players._player import CPUS, Measured, Player, UnsupportedError
+from bench.players._player import CPUS, Measured, NotSupportedError, Player
 
 _LIBRARIES = {
     "scikit-learn": "_sklearn",
@@ -17,7 +17,7 @@ _LIBRARIES = {
     "jaxopt": "_jaxopt",
 }
 
-__all__ = ["CPUS", "Measured", "Player", "UnsupportedError", "players"]
+__all__ = ["CPUS", "Measured", "NotSupportedError", "Player", "players"]
 
 
 def players(adelie: str | None = None) -> tuple[list[Player], list[str]]:

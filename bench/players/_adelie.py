@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
@@ -25,6 +26,7 @@ class _Worker:
         self.python, self.problem = python, None
         self.process: subprocess.Popen[str] | None = None
         self.folder = tempfile.TemporaryDirectory(prefix="bench-adelie-")
+        atexit.register(self.close)
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """Send a line and wait for one; a wait that is interrupted ends the process."""
@@ -49,13 +51,23 @@ class _Worker:
             self.process.wait()
         self.process = self.problem = None
 
+    def close(self) -> None:
+        self.stop()
+        self.folder.cleanup()
+
     def give(self, problem: Problem) -> None:
         """Hand the data over, unless it has them."""
         if self.process is not None and self.problem is problem:
             return
         path = Path(self.folder.name) / "problem.npz"
-        loss = np.array(problem.loss)
-        np.savez(path, X=problem.X, y=problem.y, masks=problem.masks, strengths=problem.strengths, loss=loss)
+        np.savez(
+            path,
+            X=problem.X,
+            y=problem.y,
+            masks=problem.masks,
+            strengths=problem.strengths,
+            loss=np.array(problem.loss),
+        )
         self.ask(load=str(path), threads=CPUS)
         self.problem = problem
 

@@ -18,8 +18,10 @@ def fit(X, y, strengths, tol, loss, threads):
     if loss == "squared" and n > p:
         x_mean, y_mean = X.mean(0), y.mean()
         X = X - x_mean
-        gram, pull = np.asfortranarray(X.T @ X / n), (y - y_mean) @ X / n
-        coef = np.asarray(ad.solver.gaussian_cov(gram, pull, rdev_tol=0, **options).betas.todense())
+        found = ad.solver.gaussian_cov(
+            np.asfortranarray(X.T @ X / n), (y - y_mean) @ X / n, rdev_tol=0, **options
+        ).betas
+        coef = np.asarray(found.todense())
         return coef, y_mean - coef @ x_mean
     family = {"squared": ad.glm.gaussian, "logistic": ad.glm.binomial, "poisson": ad.glm.poisson}[loss]
     if loss != "squared":

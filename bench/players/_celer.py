@@ -1,6 +1,6 @@
 """celer: working sets with dual extrapolation.
 
-Its LassoCV does not run on scikit-learn 1.9, its logistic regression has no intercept.
+Its LassoCV does not run on scikit-learn 1.9, and its logistic regression has no intercept.
 """
 
 from __future__ import annotations

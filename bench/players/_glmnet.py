@@ -12,7 +12,7 @@ from bench.players._player import Player, folds_of
 _EPOCHS = 10_000_000
 
 
-def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
+def path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
     model = LogitNet if loss == "logistic" else ElasticNet
     found = model(
         alpha=1, lambda_path=strengths, standardize=False, fit_intercept=True, n_splits=0, tol=tol, max_iter=_EPOCHS
@@ -24,4 +24,4 @@ def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -
 
 
 def make(version: str) -> list[Player]:
-    return [Player("glmnet", version, ("squared", "logistic"), folds_of(_path, spread=True))]
+    return [Player("glmnet", version, ("squared", "logistic"), folds_of(path, spread=True))]

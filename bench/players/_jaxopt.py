@@ -39,9 +39,15 @@ def _shrink(params: Any, strength: Any, step: float = 1.0) -> Any:
 
 
 @lru_cache(maxsize=16)
-def _solver(fun: Any, prox: Any, stepsize: float, tol: float) -> Any:
-    """Kept, because a new solver compiles anew."""
-    return jax.jit(ProximalGradient(fun, prox, stepsize=stepsize, maxiter=_STEPS, tol=tol).run)
+def _solver(fun: Any, prox: Any, stepsize: float) -> Any:
+    """Kept, because a new solver compiles anew; `run(params, strength, tol, *data)`."""
+
+    @jax.jit
+    def run(params: Any, strength: Any, tol: Any, *data: Any) -> Any:
+        solver = ProximalGradient(fun, prox, stepsize=stepsize, maxiter=_STEPS, tol=tol)
+        return solver.run(params, strength, *data).params
+
+    return run
 
 
 def _squared(X: np.ndarray, y: np.ndarray, strengths: np.ndarray, tol: float) -> tuple[np.ndarray, np.ndarray]:
@@ -49,10 +55,10 @@ def _squared(X: np.ndarray, y: np.ndarray, strengths: np.ndarray, tol: float) ->
     n, p = X.shape
     moments = X.T @ X / n if n > p else X @ X.T / n
     data = (moments, y @ X / n) if n > p else (X, y)
-    run = _solver(_gram if n > p else _rows, prox_lasso, 1.0 / float(np.linalg.eigvalsh(moments)[-1]), tol)
+    run = _solver(_gram if n > p else _rows, prox_lasso, 1.0 / float(np.linalg.eigvalsh(moments)[-1]))
     data, w, coef = jax.device_put(data), jnp.zeros(p), np.zeros((len(strengths), p))
     for i, strength in enumerate(strengths):
-        w = run(w, strength, *data).params
+        w = run(w, strength, tol, *data)
         coef[i] = w
     return coef, y_mean - coef @ x_mean
 
@@ -62,13 +68,13 @@ def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -
     tol = float(tol * strengths[0])
     if loss == "squared":
         return _squared(X, y, strengths, tol)
-    run = _solver(_poisson if loss == "poisson" else _logistic, _shrink, 0.0, tol)
+    run = _solver(_poisson if loss == "poisson" else _logistic, _shrink, 0.0)
     mean, data = y.mean(), jax.device_put((X, y))
     start = np.log(mean if loss == "poisson" else mean / (1 - mean))
     params, coef = (jnp.zeros(X.shape[1]), jnp.asarray(start)), np.zeros((len(strengths), X.shape[1]))
     intercept = np.zeros(len(strengths))
     for i, strength in enumerate(strengths):
-        params = run(params, strength, *data).params
+        params = run(params, strength, tol, *data)
         coef[i], intercept[i] = params
     return coef, intercept
 

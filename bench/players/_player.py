@@ -17,7 +17,7 @@ CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.
 _LARGE = 1_000_000
 
 
-class UnsupportedError(Exception):
+class NotSupportedError(Exception):
     """A player cannot solve this problem; the message says why."""
 
 

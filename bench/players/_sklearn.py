@@ -17,7 +17,7 @@ _FAR = 1e5
 """liblinear penalises its intercept: a feature of this size makes what it pays invisible."""
 
 
-def _path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
+def path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float, loss: str) -> tuple[np.ndarray, np.ndarray]:
     """`lasso_path` has no intercept: centre first, as LassoCV does; sparse columns are centred implicitly."""
     if not isinstance(X, np.ndarray):
         return _sparse_path(X, y, strengths, tol)
@@ -39,7 +39,7 @@ def _sparse_path(X: Any, y: np.ndarray, strengths: np.ndarray, tol: float) -> tu
 def _play(problem: Problem, tol: float) -> Any:
     """LassoCV on the problem's folds and strengths, its folds in threads."""
     if not problem.folds:
-        return folds_of(_path)(problem, tol)
+        return folds_of(path)(problem, tol)
     splits = [(np.flatnonzero(~mask), np.flatnonzero(mask)) for mask in problem.masks]
     options: dict[str, Any] = {"precompute": problem.is_tall, "max_iter": EPOCHS, "n_jobs": CPUS}
     return LassoCV(alphas=problem.strengths, cv=splits, tol=tol, **options).fit(problem.columns, problem.y)
@@ -47,7 +47,7 @@ def _play(problem: Problem, tol: float) -> Any:
 
 def _reveal(problem: Problem, tol: float, found: Any) -> Answer:
     """LassoCV keeps scores alone: the same calls that it makes, once more, for the coefficients."""
-    return folds_of(_path)(problem, tol)._replace(scores=0.5 * found.mse_path_.T) if problem.folds else found
+    return folds_of(path)(problem, tol)._replace(scores=0.5 * found.mse_path_.T) if problem.folds else found
 
 
 def _logistic(solver: str) -> Any:

@@ -1,144 +1,183 @@
-"""The judge is right, an inexact player does not pass it, and the small sizes run to the end."""
+"""An inexact or slow player is caught, every case can be named, every rival is served, and the small sizes run."""
 
 import json
+import sys
+import time
 from pathlib import Path
 
-import cvxpy as cp
 import numpy as np
 import pytest
-import scipy.sparse
-from sklearn.linear_model import Lasso
+from joblib import parallel_config
 
+from bench import __main__, memory
 from bench.__main__ import main
-from bench.cases import counts, from_file, simulated
-from bench.judge import Answer, judge, largest_gap, score_error
-from bench.players import Player, players
-from bench.problems import Problem, mean_loss
+from bench.cases import GLM, SMOKE_GLM, SQUARED, chosen, from_file, of_file, simulated, sparse
+from bench.judge import Answer, largest_gap
+from bench.players import NotSupportedError, Player, _player, _sklearn, players
+from bench.players._player import folds_of
+from bench.problems import Problem
 from bench.race import TARGET, calibrate, race
+from bench.sweep import Rate, Runner, many_tasks, runners
+from bench.sweep import race as sweep_race
 
-LOSSES = ("squared", "logistic", "poisson")
-
-
-def tiny(loss: str = "squared", folds: int = 0) -> Problem:
-    X, y = counts(30, 8) if loss == "poisson" else simulated(30, 8)
-    return Problem("tiny", X, (y > 0).astype(float) if loss == "logistic" else y, folds=folds, loss=loss)
+FOUND, MISSING = players()
+OURS, HONEST = FOUND[0], next(player for player in FOUND if player.name == "scikit-learn")
 
 
-def exact(problem: Problem, strength: float) -> tuple[float, np.ndarray, float]:
-    """Objective, coefficients and intercept of a conic solver."""
-    X, y = problem.X, problem.y
-    w, b = cp.Variable(X.shape[1]), cp.Variable()
-    z = X @ w + b
-    terms = {
-        "squared": lambda: 0.5 * cp.sum_squares(y - z),
-        "logistic": lambda: cp.sum(cp.logistic(z)) - y @ z,
-        "poisson": lambda: cp.sum(cp.exp(z)) - y @ z,
-    }
-    found = cp.Problem(cp.Minimize(terms[problem.loss]() / len(y) + strength * cp.norm1(w)))
-    found.solve(solver=cp.CLARABEL)
-    return found.value, w.value, b.value
+@pytest.fixture
+def tiny() -> Problem:
+    return Problem("tiny", *simulated(30, 8))
 
 
-def zeros(problem: Problem) -> Answer:
+def zeros(problem: Problem, tol: float) -> Answer:
     shape = (max(problem.folds, 1), len(problem.strengths))
     return Answer(np.zeros((*shape, problem.X.shape[1])), np.full(shape, problem.y.mean()))
 
 
-@pytest.fixture(scope="module")
-def honest() -> Player:
-    return next(player for player in players()[0] if player.name == "scikit-learn")
+def slow(problem: Problem, tol: float) -> Answer:
+    time.sleep(5.0)
+    return HONEST.play(problem, tol)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_judge_agrees_with_a_conic_solver(loss: str) -> None:
-    problem = tiny(loss)
-    strength = problem.strengths[60]
-    value, w, b = exact(problem, strength)
-    verdict = judge(problem.X, problem.y, np.array([strength]), w[None], np.array([b]), loss)
-    assert verdict.primal[0] == pytest.approx(value, rel=1e-6)
-    assert verdict.dual[0] == pytest.approx(value, rel=5e-5)  # to the accuracy of the conic solver
-    assert -1e-12 <= verdict.gap[0] < 1e-3
-    sparse = judge(scipy.sparse.csc_array(problem.X), problem.y, np.array([strength]), w[None], np.array([b]), loss)
-    assert sparse.gap[0] == pytest.approx(verdict.gap[0], abs=1e-9)
+def unable(problem: Problem, tol: float) -> Answer:
+    raise NotSupportedError("it has a reason")
 
 
-def test_the_judge_agrees_with_scikit_learn() -> None:
-    problem = tiny()
-    model = Lasso(alpha=problem.strengths[80], tol=1e-14, max_iter=100_000).fit(problem.X, problem.y)
-    found = model.coef_[None], np.array([float(model.intercept_)])
-    verdict = judge(problem.X, problem.y, problem.strengths[80:81], *found)
-    # dual_gap_ belongs to ½ mean (y - b - Xw)² as well, without our division by ½ var(y).
-    assert verdict.gap[0] * 0.5 * np.var(problem.y) == pytest.approx(model.dual_gap_, abs=1e-12)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_gap_bounds_the_suboptimality(loss: str) -> None:
-    problem, rng = tiny(loss), np.random.default_rng(1)
-    strength = problem.strengths[50]
-    value, w, b = exact(problem, strength)
-    for scale in 10.0 ** np.arange(-3, 1):
-        near = w + scale * rng.standard_normal(w.shape), b + scale * rng.standard_normal()
-        verdict = judge(problem.X, problem.y, np.array([strength]), near[0][None], np.array([near[1]]), loss)
-        assert verdict.primal[0] > value - 1e-7 and verdict.dual[0] <= value + 1e-6
-        assert verdict.gap[0] > 0
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_zero_is_optimal_at_the_largest_strength_only(loss: str) -> None:
-    problem = tiny(loss)
-    level = {"squared": lambda m: m, "logistic": lambda m: np.log(m / (1 - m)), "poisson": np.log}[loss]
-    answer = zeros(problem)
-    answer = answer._replace(intercept=np.full_like(answer.intercept, level(problem.y.mean())))
-    gaps = judge(problem.X, problem.y, problem.strengths, answer.coef[0], answer.intercept[0], loss).gap
-    assert gaps[0] == pytest.approx(0, abs=1e-10) and (gaps[1:] > 0).all()
-
-
-def test_an_inexact_player_is_caught(honest: Player) -> None:
-    problem = tiny()
-    lazy = honest._replace(name="lazy", play=lambda problem, tol: honest.play(problem, 1e-2))
-    liar = Player("liar", "0", LOSSES, lambda problem, tol: zeros(problem))
-    broken = liar._replace(name="broken", reveal=lambda p, tol, found: found._replace(coef=found.coef * np.nan))
-    assert calibrate(honest, problem).reached
+def test_an_inexact_player_is_caught(tiny: Problem) -> None:
+    lazy = Player("lazy", "0", ("squared",), lambda problem, tol: HONEST.play(problem, 1e-2))
+    liar = Player("liar", "0", ("squared",), zeros)
+    broken = liar._replace(name="broken", reveal=lambda problem, tol, found: found._replace(coef=found.coef * np.nan))
+    assert calibrate(HONEST, tiny).reached
     for cheat in (lazy, liar, broken):
-        assert not (found := calibrate(cheat, problem)).reached and found.gap > TARGET
-    result = race(problem, [honest, lazy], repeats=1)
-    assert result[0].reached and result[0].median > 0 and np.isnan(result[1].median)
+        assert (found := calibrate(cheat, tiny)).verdict == "missed" and found.gap > TARGET
+    ours, best, worst = race(tiny, [HONEST, HONEST._replace(name="rival"), lazy], repeats=2)
+    assert ours.speedup == best.median / ours.median and best.speedup == 1 and np.isnan(worst.median)
+    assert ours.limit > 0
 
 
-def test_wrong_scores_are_caught() -> None:
-    problem = tiny(folds=3)
-    answer = zeros(problem)
-    true = [
-        np.full(100, mean_loss("squared", np.full((1, m.sum()), problem.y.mean()), problem.y[m])[0])
-        for m in problem.masks
-    ]
-    assert score_error(problem, answer._replace(scores=np.stack(true))) < 1e-12
-    assert score_error(problem, answer._replace(scores=2 * np.stack(true))) > 0.5
-    assert largest_gap(problem, answer) > TARGET
+def test_a_first_call_may_compile(tiny: Problem) -> None:
+    calls = []
+
+    def play(problem: Problem, tol: float) -> Answer:
+        calls.append(tol)
+        time.sleep(0.5 if len(calls) == 1 else 0.0)
+        return HONEST.play(problem, tol)
+
+    found = calibrate(Player("compiles", "0", ("squared",), play), tiny, patience=0.3)
+    assert found.reached and found.first >= 0.5 > found.last and calls[0] == calls[1]
+
+
+def test_patience_ends_and_folds_are_not_begun_in_vain(tiny: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.race._COMPILING", 0.0)
+    begun = time.perf_counter()
+    player = Player("slow", "0", ("squared",), slow)
+    assert calibrate(player, tiny, patience=0.2).verdict == "> 0 s"
+    assert calibrate(player, Problem("", tiny.X, tiny.y, 5), patience=0.2).verdict == "> 0 s on the path"
+    assert time.perf_counter() - begun < 4.0
+
+
+def test_what_a_player_does_not_serve_is_said(tiny: Problem) -> None:
+    assert calibrate(Player("other", "0", ("poisson",), zeros), tiny).verdict == "not supported"
+    assert calibrate(Player("other", "0", ("squared",), unable), tiny).verdict == "not supported: it has a reason"
+    thin = Problem("thin", *sparse(40, 30, 0.2, active=2))
+    assert calibrate(Player("dense", "0", ("squared",), zeros, sparse=False), thin).verdict == "not supported"
+    assert calibrate(HONEST, thin).reached
+
+
+def test_rivals_that_are_absent_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCH_ADELIE", raising=False)
+    monkeypatch.setitem(sys.modules, "bench.players._jaxopt", None)
+    found, missing = players()
+    assert "jaxopt is not installed" in missing and any("BENCH_ADELIE" in line for line in missing)
+    assert found[0].name == "jaxreg" and "jaxopt" not in {player.name for player in found}
+    assert "adelie is not installed" in players(sys.executable)[1][-1]
+
+
+SLOW = ("skglm", "glum", "scikit-learn saga")
+
+
+@pytest.mark.parametrize(
+    "player", [p for p in FOUND[1:] if p.name not in SLOW], ids=lambda p: f"{p.name}-{p.losses[0]}"
+)
+def test_every_rival_solves_what_it_says_it_does(player: Player, x64: None) -> None:
+    for loss in player.losses:
+        problem = Problem("tiny", *simulated(60, 6), folds=0, loss=loss)
+        y = {"squared": problem.y, "logistic": problem.y > 0, "poisson": np.floor(np.abs(problem.y))}[loss]
+        problem = Problem("tiny", problem.X, y.astype(float), loss=loss, grid=problem.strengths[::10] / 10)
+        assert calibrate(player, problem).reached, loss
+
+
+def test_folds_by_processes_are_folds_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = Problem("tiny", *simulated(40, 5), folds=3)
+    monkeypatch.setattr(_player, "_LARGE", 0)
+    monkeypatch.setattr(_player, "CPUS", 2)
+    with parallel_config(backend="threading"):  # processes take seconds to start
+        spread, turn = (folds_of(_sklearn.path, spread=way)(problem, 1e-8) for way in (True, False))
+    np.testing.assert_allclose(spread.coef, turn.coef, atol=1e-12)
+    assert spread.scores is not None and largest_gap(problem, spread) < TARGET
+
+
+def test_cases_are_chosen_by_name() -> None:
+    assert [case.name for case in chosen("cv", False, None, ["tecator", "diabetes"])] == ["diabetes", "tecator"]
+    assert len(SQUARED) == 14 and {case.loss for case in GLM} == {"logistic", "poisson"}
+    with pytest.raises(ValueError, match="path has no case"):
+        list(chosen("path", False, None, ["diabetis"]))
+    for case in SMOKE_GLM:
+        problem = case.problem(2)
+        assert problem.task == f"{case.loss} 2-fold CV" and problem.strengths[0] > 0
 
 
 def test_a_file_of_ones_own_is_read_or_refused(tmp_path: Path) -> None:
     X, y = simulated(20, 3)
     np.savez(tmp_path / "good.npz", X=np.c_[X, np.ones(20)], y=y)
     assert from_file(tmp_path / "good.npz")[0].shape == (20, 3)
+    with pytest.raises(ValueError, match="two labels or counts"):
+        of_file(tmp_path / "good.npz", glm=True)
+    np.savez(tmp_path / "labels.npz", X=X, y=np.sign(y))
+    assert of_file(tmp_path / "labels.npz", glm=True).problem().y.min() == 0
     np.savez(tmp_path / "bad.npz", X=X, y=y[:-1])
     with pytest.raises(ValueError, match="expected X of shape"):
         from_file(tmp_path / "bad.npz")
 
 
-def test_cases_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["glm", "--list"]) == 0 and "breast-cancer (logistic)" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["path", "--case", "nowhere"])
-    assert "has no case" in capsys.readouterr().err
+def test_a_loop_is_extrapolated_and_said_to_be(x64: None) -> None:
+    def loose(problems, tol):
+        return [HONEST.play(problem, 1e-3) for problem in problems]
+
+    sweep, loop = many_tasks(17), runners()[1]
+    first, second = sweep_race(sweep, [loop, Runner("loose", loose, lambda problems, found: found)], 1)
+    assert isinstance(first, Rate) and first.timed < first.problems == 17 and first.gap <= TARGET
+    assert second.timed == 17 and second.gap > TARGET and np.isnan(first.speedup)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("command", "count"), [("path", 1), ("cv", 1), ("glm", 4)])
-def test_the_small_sizes_run(command: str, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [command, "--smoke", "--repeats", "1", "--only", "scikit-learn", "--out", str(tmp_path)]
+@pytest.mark.parametrize("command", ["path", "cv", "glm"])
+def test_the_small_size_runs(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [command, "--smoke", "--repeats", "1", "--out", str(tmp_path), "--only", "scikit-learn"]
+    if command == "glm":  # one of its four: they compile
+        monkeypatch.setitem(__main__._FOLDS, "glm", (0,))
+        words += ["--case", "smoke-logistic"]
     assert main(words) == 0
     kept = json.loads((tmp_path / f"{command}-smoke.json").read_text(encoding="utf-8"))
     ours = [found for found in kept["results"] if found["player"] == "jaxreg"]
-    assert len(ours) == count and all(found["gap"] <= TARGET and found["median"] > 0 for found in ours)
+    assert len(ours) == 1
+    assert all(not found["verdict"] and found["gap"] <= TARGET and found["of_limit"] > 0 for found in ours)
     assert kept["machine"]["jax"] and "jaxreg" in capsys.readouterr().out
+    assert "| smoke" in (tmp_path / f"{command}-smoke.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_small_sweep_runs(tmp_path: Path) -> None:
+    assert main(["sweep", "--smoke", "--repeats", "1", "--out", str(tmp_path)]) == 0
+    kept = json.loads((tmp_path / "sweep-smoke.json").read_text(encoding="utf-8"))
+    assert {found["player"] for found in kept["results"]} >= {"jaxreg", "scikit-learn"}
+    assert all(found["gap"] <= TARGET and found["median"] > 0 for found in kept["results"])
+
+
+@pytest.mark.slow
+def test_peak_memory_is_measured_in_a_process_of_its_own(tiny: Problem) -> None:
+    results = race(tiny, [HONEST], repeats=1)
+    memory.measure(tiny, [HONEST], results)
+    assert 0 <= results[0].peak < 500
