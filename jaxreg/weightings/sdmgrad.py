@@ -20,7 +20,7 @@ class SDMGrad(Weighting):
     The program is solved exactly on one Gramian, where the paper takes stochastic steps on two independent batches.
 
     >>> import jax.numpy as jnp, jaxreg as jr
-    >>> jr.weightings.SDMGrad(pull=1.0)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()
+    >>> jr.weightings.SDMGrad(pull=0.5)(jnp.diag(jnp.array([1.0, 3.0]))).round(4).tolist()
     [0.75, 0.25]
     """
 
