@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 import time
 from collections.abc import Iterator
@@ -66,12 +64,8 @@ def players(size: Size, data: ImageTasks, smoke: bool) -> Iterator[tuple[str, An
     others = (nn.CrossStitch, nn.MMoE, nn.CGC, nn.PLE, nn.MTAN, nn.DSelectK, nn.LearnedBranching)
     for kind in others[:1] if smoke else others:
         yield kind.__name__, kind(trunk, heads), {}
-    if importlib.util.find_spec("jaxreg.weightings") is None:
-        print("jaxreg has no weightings: the plain sum is alone", file=sys.stderr)
-        return
-    known = importlib.import_module("jaxreg.weightings")
     for name in WEIGHTINGS[-2:-1] if smoke else WEIGHTINGS:
-        yield f"hard sharing, {name}", hard, {"weighting": getattr(known, name)()}
+        yield f"hard sharing, {name}", hard, {"weighting": getattr(jr.weightings, name)()}
 
 
 def play(name: str, net: Any, data: ImageTasks, split: nn.Split, size: Size, given: dict[str, Any]) -> Result:

@@ -19,7 +19,7 @@ from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import thresholds
-from jaxreg.solvers._loop import Solution, Solver, Status, floored, least_tolerance
+from jaxreg.solvers._loop import Solution, Solver, Status, floored
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Fits, Gram, follow
@@ -66,6 +66,11 @@ def gather(part: Leafwise, index: Array, features: int) -> Leafwise:
     return jax.tree.map(lambda x: jnp.take(x, index, mode="clip") if x.shape == (features,) else x, part)
 
 
+def spread(coef: Array, index: Array, features: int) -> Array:
+    """Coefficients (..., width) of some features among all of them, zeros elsewhere: the way back from `gather`."""
+    return jnp.zeros((*coef.shape[:-1], features), coef.dtype).at[..., index].set(coef, mode="drop")
+
+
 @jax.jit
 def solve_block(
     gram: Gram, part: Leafwise, ref: Reference, strengths: Array, last: Array, at: Array, tol: Array
@@ -93,7 +98,7 @@ def assemble(
     max_steps: int,
 ) -> Solution:
     """The fits with their status; those above the tolerance are solved again on all features, one by one."""
-    limit = max(float(tol), least_tolerance(tol.dtype))
+    limit = float(floored(tol))
     missed = np.argwhere(~(found.gap <= limit))
     for lane, at in missed:
         f = bind(risk, data, jnp.asarray(lanes[lane]))
@@ -106,7 +111,7 @@ def assemble(
 
 def statuses(found: Solution, tol: Array) -> Solution:
     """The fits as they are: those above the tolerance have stalled."""
-    limit = max(float(tol), least_tolerance(tol.dtype))
+    limit = float(floored(tol))
     status: Any = np.where(found.gap <= limit, Status.CONVERGED, Status.STALLED).astype(np.int8)
     return jax.tree.map(jnp.asarray, Solution(found.params, found.value, found.gap, found.steps, status))
 

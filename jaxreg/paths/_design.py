@@ -34,10 +34,10 @@ class Dense:
         self.shape: tuple[int, ...] = X.shape
 
     def pull(self, rows: Array) -> Array:
-        return _pull(rows, self.X)
+        return pull(rows, self.X)
 
     def columns(self, chosen: np.ndarray) -> Array:
-        return _columns(self.X, chosen)
+        return columns(self.X, chosen)
 
 
 class Sparse:
@@ -60,10 +60,12 @@ class Sparse:
 
 
 @jax.jit
-def _pull(rows: Array, X: Array) -> Array:
+def pull(rows: Array, X: Array) -> Array:
+    """`rows` (..., n) times X, in one product."""
     return matmul(rows.reshape(-1, rows.shape[-1]), X).reshape(*rows.shape[:-1], X.shape[1])
 
 
 @jax.jit
-def _columns(X: Array, chosen: Array) -> Array:
+def columns(X: Array, chosen: Array) -> Array:
+    """The columns of these numbers, zeros for numbers from p on."""
     return jnp.take(X, chosen, axis=1, mode="fill", fill_value=0)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array
-from jaxreg.paths._blocks import MARGIN, Vector, gather
+from jaxreg.paths._blocks import MARGIN, Vector, gather, spread
 from jaxreg.paths._design import Design
 from jaxreg.paths._null import best_constant
 from jaxreg.paths._working_set import Fit, Verdict, missing
@@ -69,15 +69,6 @@ class GlmLanes:
         return _judge(self.rows, self.part, block, found, slopes, self.design.pull(slopes))
 
 
-def top_of(risk: Risk | MultitaskRisk, design: Design, y: Array, weights: Array, vector: Vector) -> float | None:
-    """The strength from which all coefficients are zero; None for a penalty that excludes nothing."""
-    if not vector.part.gauge:
-        return None
-    slopes = _null(risk, y, weights[None] / jnp.sum(weights), vector.intercept)[1]
-    top = float(vector.part.leaf_dual(-design.pull(slopes)[0]))
-    return top if float(vector.part.leaf_floor()) > 0 and np.isfinite(top) else None
-
-
 def _bound(risk: Any, Z: Array, y: Array, shares: Array) -> Smooth:
     return Smooth(risk, (Z, y), shares, jnp.zeros((), shares.dtype))
 
@@ -120,8 +111,8 @@ def _along(
     f, few = _bound(risk, Z, y, share), gather(part, chosen, features)
     params, predictions, steps = follow_glm(f, few, strengths, init, MARGIN * floored(tol))
     coef, bias = (params["coef"], params["intercept"]) if intercept else (params, 0 * strengths)
-    spread = jnp.zeros((len(strengths), features), coef.dtype).at[:, chosen].set(coef, mode="drop")
-    return Fit(spread, bias, predictions, steps, spread[-1], strengths[-1])
+    coef = spread(coef, chosen, features)
+    return Fit(coef, bias, predictions, steps, coef[-1], strengths[-1])
 
 
 @partial(jax.jit, static_argnums=2)
@@ -145,5 +136,4 @@ def _judge(
     value, gap = jax.vmap(lane)(rows.shares, rows.refs, coef, predictions, slopes, grad)
     score = jax.vmap(lambda held, zs: jax.vmap(_bare(rows.risk, rows.y, held).value_at)(zs))
     scores = score(rows.held, predictions[: len(rows.held)])
-    scores = jnp.concatenate([scores, jnp.zeros((1, len(strengths)), scores.dtype)])
     return Verdict(gap, value, scores, missing(part, grad, coef, strengths), grad[:, -2], grad[:, -1])

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxreg import _validate
 from jaxreg._typing import Array, PyTree
+from jaxreg.paths._design import Dense, Design
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._reduce import coefficient_part
@@ -17,23 +18,31 @@ from jaxreg.solvers._reduce import coefficient_part
 _STEPS, _HALVINGS = 50, 30
 
 
-def null_top(f: Smooth, penalty: Penalty, init: PyTree) -> float | None:
-    """The strength from which all coefficients are zero; None where more than one intercept is fitted beside them."""
+def null_top(f: Smooth, penalty: Penalty, init: PyTree, design: Design | None = None) -> float | None:
+    """The strength from which all coefficients are zero; None where more than one intercept is fitted beside them.
+
+    `design` stands for the features where f has none.
+    """
     if f.is_multitask or f.data[1].ndim != 1 or _validate.traced(f, penalty, init):
         return None
     loss, found = f.risk.loss, coefficient_part(f, penalty, init)
     if found is None or not (found[0].gauge and loss.smooth and loss.separable and loss.dual):
         return None
-    top, least = (float(x) for x in _top(f, *found))
+    part, intercept = found
+    pulled = (Dense(f.data[0]) if design is None else design).pull(_slopes(f, intercept))
+    top, least = (float(x) for x in _excluded(part, pulled))
     return top if least > 0 and np.isfinite(top) else None
 
 
-@partial(jax.jit, static_argnums=2)
-def _top(f: Smooth, part: Leafwise, intercept: bool) -> tuple[Array, Array]:
+@partial(jax.jit, static_argnums=1)
+def _slopes(f: Smooth, intercept: bool) -> Array:
     zero = jnp.zeros_like(f.rows)
-    level = best_constant(f) if intercept else jnp.zeros((), zero.dtype)
-    back = jax.vjp(lambda w: f.risk.predictions(w, f.data), jnp.zeros(f.data[0].shape[1], zero.dtype))[1]
-    return part.leaf_dual(-back(jax.grad(f.value_at)(zero + level))[0]), jnp.asarray(part.leaf_floor(), zero.dtype)
+    return jax.grad(f.value_at)(zero + (best_constant(f) if intercept else 0.0))
+
+
+@jax.jit
+def _excluded(part: Leafwise, grad: Array) -> tuple[Array, Array]:
+    return part.leaf_dual(-grad), jnp.asarray(part.leaf_floor(), grad.dtype)
 
 
 def best_constant(f: Smooth) -> Array:

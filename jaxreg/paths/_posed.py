@@ -11,7 +11,6 @@ from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
 from jaxreg.paths._blocks import vector_problem
 from jaxreg.paths._design import Sparse
-from jaxreg.paths._glm_sets import top_of
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
 from jaxreg.paths._null import null_top
 from jaxreg.paths._routes import Way, choose_way
@@ -83,18 +82,22 @@ def strengths_for(where: str, posed: Posed, strengths: Any, num: int, ratio: flo
     below = default_ratio(gauge, ratio)
     if num < 1 or not 0 < below <= 1:
         raise ValueError(f"{where}: num is {num} and ratio {below}, expected num >= 1 and 0 < ratio <= 1.")
-    top = jnp.asarray(top_of_problem(posed, gauge), _tree.dtype(posed.init))
+    top = jnp.asarray(top_of_problem(where, posed, gauge), _tree.dtype(posed.init))
     return spaced(jnp.where(top > 0, top, 1.0), num, below)
 
 
-def top_of_problem(posed: Posed, gauge: bool) -> Any:
+def top_of_problem(where: str, posed: Posed, gauge: bool) -> Any:
     """The strength a path begins with: where everything is excluded, or almost."""
-    design, y = posed.data
-    if isinstance(design, Sparse):
-        assert posed.way.vector is not None
-        return top_of(posed.risk, design, y, posed.weights, posed.way.vector)
-    quick = null_top(posed.f, posed.penalty, posed.init)
-    return _grid_top(posed.f, posed.penalty, posed.solver, posed.init, gauge) if quick is None else quick
+    design = posed.data[0] if isinstance(posed.data[0], Sparse) else None
+    quick = null_top(posed.f, posed.penalty, posed.init, design)
+    if quick is not None:
+        return quick
+    if design is not None:
+        raise ValueError(
+            f"{where}: no strength of {posed.penalty!r} is known to exclude all features of sparse X; choose strengths "
+            "yourself, for instance strengths=numpy.geomspace(1, 1e-3, 50)."
+        )
+    return _grid_top(posed.f, posed.penalty, posed.solver, posed.init, gauge)
 
 
 def _top_of(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, gauge: bool) -> Array:

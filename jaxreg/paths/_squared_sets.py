@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
-from jaxreg.paths._blocks import Vector, gather, solve_block
+from jaxreg.paths._blocks import Vector, gather, solve_block, spread
+from jaxreg.paths._design import columns, pull
 from jaxreg.paths._working_set import Fit, Verdict, missing
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, squared_gap
@@ -96,7 +97,7 @@ def _small(
     X: Array, y: Array, x_mean: Array, rows: Array, chosen: Array, part: Leafwise, last: Array, intercept: bool
 ) -> _Small:
     """One lane's least squares on chosen features, centred for its own rows."""
-    Z = jnp.take(X, chosen, axis=1, mode="fill", fill_value=0)
+    Z = columns(X, chosen)
     mean, level = jnp.zeros(len(chosen), Z.dtype), jnp.zeros((), Z.dtype)
     if intercept:
         mean, level = matmul(rows, Z), jnp.sum(rows * y)
@@ -114,9 +115,8 @@ def _fit(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int)
     """The fits on all features, and their errors on all rows."""
     errors = matmul(fits.coef, small.Z.T) - small.y[None]
     bias = y_mean + small.level - matmul(fits.coef, small.shift)
-    spread = jnp.zeros((len(fits.coef), features), errors.dtype).at[:, chosen].set(fits.coef, mode="drop")
-    end = jnp.zeros(features, errors.dtype).at[chosen].set(fits.last, mode="drop")
-    return Fit(spread, bias, errors, fits.steps, end, fits.last_at)
+    coef, last = spread(fits.coef, chosen, features), spread(fits.last, chosen, features)
+    return Fit(coef, bias, errors, fits.steps, last, fits.last_at)
 
 
 @jax.jit
@@ -124,7 +124,7 @@ def _judge(whole: _Whole, part: Leafwise, strengths: Array, fits: list[tuple[Arr
     """All gradients of all lanes and strengths in one product, and what they say."""
     errors, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
     pulled = errors * whole.rows[:, None]
-    grad = matmul(pulled.reshape(-1, pulled.shape[-1]), whole.X).reshape(coef.shape)
+    grad = pull(pulled, whole.X)
     square = jnp.sum(pulled * errors, -1)
 
     def cell(w: Array, g: Array, rest: Array, s: Array, ref: Reference) -> tuple[Array, Array]:
@@ -135,5 +135,4 @@ def _judge(whole: _Whole, part: Leafwise, strengths: Array, fits: list[tuple[Arr
     )
     folds = whole.held.shape[0]
     scores = 0.5 * jnp.sum(whole.held[:, None] * jnp.square(errors[:folds]), -1)
-    scores = jnp.concatenate([scores, jnp.zeros((1, scores.shape[1]), scores.dtype)])
     return Verdict(gap, value, scores, missing(part, grad, coef, strengths), grad[:, -2], grad[:, -1])

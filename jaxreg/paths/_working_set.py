@@ -18,7 +18,7 @@ from jaxreg._typing import Array
 from jaxreg.paths._blocks import BLOCK, solution
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._entering import enters, quiet
-from jaxreg.solvers._loop import Solution, least_tolerance
+from jaxreg.solvers._loop import Solution, floored
 
 _ROUNDS = 12
 _SLACK = 0.3
@@ -40,7 +40,10 @@ class Fit(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """For lanes and strengths: gaps, objectives, scores; for lanes: missed features, gradients at the last two."""
+    """For lanes and strengths: gaps, objectives; for folds and strengths: scores; for lanes the rest.
+
+    That is the features that were missed, and the gradients at the last two strengths.
+    """
 
     gap: Array
     value: Array
@@ -84,7 +87,7 @@ def by_working_sets(
     columns = [np.concatenate(column, 1)[:, asked] for column in zip(*made, strict=True)]
     coef, bias, value, gap, steps, scores = columns
     params = {"coef": coef, "intercept": bias} if model.intercept else coef
-    return solution(params, value, gap, steps), jnp.asarray(scores[:-1]) if folds else None
+    return solution(params, value, gap, steps), jnp.asarray(scores) if folds else None
 
 
 def refined(strengths: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +123,7 @@ class _Run:
         self.fits = [Fit(zero[None], jnp.zeros(1, tol.dtype), none, none, zero, at) for at in starts]
         self.grad = self.before = model.grad
         self.before_at: float | None = None
-        self.limit = max(float(tol), least_tolerance(tol.dtype))
+        self.limit = float(floored(tol))
 
     def solve(self, block: np.ndarray, start: float) -> tuple[np.ndarray, ...]:
         """Fit every lane over the block, add what was missed and fit again until the whole block is certified."""
@@ -150,10 +153,10 @@ class _Run:
         return coef, bias, np.asarray(verdict.value), gap, taken, np.asarray(verdict.scores)
 
     def _adds(self, chosen: np.ndarray, missed: np.ndarray) -> bool:
-        return bool((missed > 0).sum() > (missed[chosen[chosen < len(missed)]] > 0).sum())
+        return bool((missed > 0).sum() > (missed[chosen] > 0).sum())
 
     def _choose(self, used: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """Feature numbers, padded with p: those in use, then the likeliest."""
+        """Feature numbers, at most `width`: those in use, then the likeliest."""
         features = len(used)
         need = int(used.sum())
         enough = [width for width in self.model.widths if width >= min(1.25 * need, features)]
@@ -164,9 +167,10 @@ class _Run:
         rest = np.flatnonzero((rank > 0) & ~used)
         if len(rest) > room:
             rest = rest[np.argpartition(-rank[rest], room)[:room]]
-        return self._padded(np.sort(np.concatenate([np.flatnonzero(used), rest])))
+        return np.sort(np.concatenate([np.flatnonzero(used), rest]))
 
     def _padded(self, chosen: np.ndarray) -> np.ndarray:
+        """The feature numbers, then p for as long as the working set is wide."""
         room = self.width - len(chosen)
         return np.pad(chosen, (0, room), constant_values=self.model.grad.shape[1]).astype(np.int32)
 

@@ -39,4 +39,4 @@ def strength_max(
             f"{where}: {penalty!r} is not a gauge: no finite strength excludes its entries. Choose strengths yourself, "
             "for instance numpy.geomspace(10, 1e-5, 100)."
         )
-    return jnp.asarray(top_of_problem(posed, True), _tree.dtype(posed.init))
+    return jnp.asarray(top_of_problem(where, posed, True), _tree.dtype(posed.init))

@@ -12,11 +12,11 @@ from jaxreg import _tree
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise
-from jaxreg.solvers._certificate import Reference, balanced, linear_gap, reference
+from jaxreg.solvers._certificate import balanced, linear_gap
 from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._reduce import null_objective
+from jaxreg.solvers._reduce import null_reference
 from jaxreg.solvers.proximal_newton import Curved, bent, curvature, least_damping, stepped
 
 _MOST, _PATIENCE = 100, 8
@@ -51,7 +51,7 @@ def follow_glm(f: Smooth, part: Leafwise, strengths: Array, init: PyTree, tol: A
     """
     X, intercept = f.data[0], isinstance(init, dict)
     damping = least_damping(first_step(f, init))
-    ref = Reference(null_objective(f, part, init), reference(f, part, init).gradient)
+    ref = null_reference(f, part, init)
 
     def judged(g: Leafwise, x: PyTree, z: Array) -> tuple[Array, Array]:
         slopes = slopes_of(f, z, intercept)

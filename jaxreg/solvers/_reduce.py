@@ -14,7 +14,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.moments import Moments, moments
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
-from jaxreg.solvers._certificate import reference
+from jaxreg.solvers._certificate import Reference, reference
 from jaxreg.solvers._problem import Smooth
 
 
@@ -89,6 +89,11 @@ def null_objective(f: Smooth, g: Penalty, params: PyTree) -> Array:
     y_mean = centres(f)[1]
     spread = f.losses_about(jnp.expand_dims(y_mean, f.rows.ndim - 1))
     return jnp.maximum(spread, jnp.finfo(spread.dtype).tiny)
+
+
+def null_reference(f: Smooth, g: Penalty, params: PyTree) -> Reference:
+    """The scales of the gap and of the KKT residual."""
+    return Reference(null_objective(f, g, params), reference(f, g, params).gradient)
 
 
 def is_tall(f: Smooth) -> bool:

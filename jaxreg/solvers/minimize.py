@@ -14,11 +14,11 @@ from jaxreg import _tree, _validate
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
-from jaxreg.solvers._certificate import Reference, certify, reference
+from jaxreg.solvers._certificate import certify
 from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective
+from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective, null_reference
 from jaxreg.solvers._saddle import Dual, saddle
 from jaxreg.solvers.admm import ADMM
 from jaxreg.solvers.damped import DampedNewton, is_small
@@ -159,7 +159,7 @@ def _solve_with_duals(
             "Newton() solves linear models with Squared() loss, parameters w or {'coef', 'intercept'} and a "
             "penalty on the coefficients; use FISTA() here."
         )
-    ref = Reference(null_objective(f, penalty, init), reference(f, penalty, init).gradient)
+    ref = null_reference(f, penalty, init)
     small = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective)
     params = reduced.restore(small.params)
     value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
-
-from jaxreg._linalg import widen
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, PyTree
-from jaxreg.weightings._base import Stateful, keep, needed, start, within
-from jaxreg.weightings._gram import square, there
+from jaxreg.weightings._base import Stateful, start, within
+from jaxreg.weightings._learned import learned
 
 
 @pytree
@@ -37,12 +34,7 @@ class IMTLL(Stateful):
         self, gramian: ArrayLike, state: Any, losses: ArrayLike | None = None, key: Array | None = None
     ) -> tuple[Array, Any]:
         """The weights, and their logarithms after this step."""
-        G = square(gramian)
-        present, dtype = there(G), widen(G).dtype
-        s = jnp.asarray(state, dtype)
-        w = jnp.exp(s)
-        moved = s - jnp.asarray(self.rate, dtype) * (w * needed(self, losses, dtype, present) - 1)
-        return jnp.where(present, w, 0.0).astype(G.dtype), keep(present, moved, jnp.asarray(state))
+        return learned(self, gramian, state, losses, self.rate, level=1.0)
 
     def check(self) -> None:
         """Raise ValueError unless rate > 0."""

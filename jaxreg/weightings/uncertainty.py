@@ -6,11 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxreg._linalg import widen
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, PyTree
-from jaxreg.weightings._base import Stateful, keep, needed, start, within
-from jaxreg.weightings._gram import square, there
+from jaxreg.weightings._base import Stateful, start, within
+from jaxreg.weightings._learned import learned
 
 
 @pytree
@@ -37,12 +36,8 @@ class Uncertainty(Stateful):
         self, gramian: ArrayLike, state: Any, losses: ArrayLike | None = None, key: Array | None = None
     ) -> tuple[Array, Any]:
         """The weights, and the log-variances after this step."""
-        G = square(gramian)
-        present, dtype = there(G), widen(G).dtype
-        s = jnp.asarray(state, dtype)
-        half = 0.5 * jnp.exp(-s)
-        moved = s + jnp.asarray(self.rate, dtype) * (half * needed(self, losses, dtype, present) - 0.5)
-        return jnp.where(present, half, 0.0).astype(G.dtype), keep(present, moved, jnp.asarray(state))
+        weights, logs = learned(self, gramian, -jnp.asarray(state), losses, self.rate, level=0.5)
+        return weights, -logs
 
     def check(self) -> None:
         """Raise ValueError unless rate > 0."""

@@ -143,6 +143,11 @@ REFUSED = {
     "tasks": (lambda X, y: jr.path(jr.multitask(SQUARED, 0), jr.L1(), (X, y)), TypeError, "one task"),
     "a start": (lambda X, y: jr.path(SQUARED, jr.L1(), (X, y), init=np.zeros(3)), ValueError, "shape \\(3,\\)"),
     "not a number": (lambda X, y: jr.path(SQUARED, jr.L1(), (np.nan * X, y)), ValueError, "NaN or infinite"),
+    "no first strength": (
+        lambda X, y: jr.path(SQUARED, np.arange(P) * jr.L1(), (X, y)),  # the first feature is left free
+        ValueError,
+        "choose strengths yourself",
+    ),
     "scoring": (
         lambda X, y: jr.cross_validate(SQUARED, jr.L1(), (X, y), scoring=lambda p, d, w: 0.0),
         TypeError,

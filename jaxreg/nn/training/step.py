@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxreg import _tree
-from jaxreg._linalg import einsum
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 from jaxreg.nn.training.objective import TaskFunction
 from jaxreg.penalties import Penalty
+from jaxreg.weightings._rows import gramian_of, weighted_sum
 
 
 @pytree
@@ -115,11 +114,10 @@ def _balanced(weighting: Any, shared: str, rows: PyTree, values: Array, state: A
     names = _tree.names(rows)
     hits = set(_tree.matching(names, shared, f"train_step: shared={shared!r}"))
     leaves, form = jax.tree.flatten(rows)
-    flat = [leaf.reshape(leaf.shape[0], -1) for leaf, name in zip(leaves, names, strict=True) if name in hits]
-    gramian = reduce(jnp.add, [einsum("ip,jp->ij", g, g) for g in flat])
+    gramian = gramian_of([leaf for leaf, name in zip(leaves, names, strict=True) if name in hits])
     weights, state = weighting.update(gramian, state, losses=values, key=key)
     combined = [
-        einsum("t,t...->...", weights.astype(leaf.dtype), leaf) if name in hits else jnp.sum(leaf, 0)
+        weighted_sum(weights, leaf) if name in hits else jnp.sum(leaf, 0)
         for leaf, name in zip(leaves, names, strict=True)
     ]
     return jax.tree.unflatten(form, combined), state
