@@ -1,6 +1,6 @@
 """jaxreg: regularised and multi-task learning in JAX, with exact zeros and a certificate."""
 
-from jaxreg import stochastic, weightings
+from jaxreg import multitask_models, stochastic, weightings
 from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
@@ -43,6 +43,7 @@ from jaxreg.penalties import (
     Box,
     Chain,
     Clustered,
+    ClusterNorm,
     Composed,
     Conjugate,
     Distance,
@@ -79,6 +80,8 @@ from jaxreg.penalties import (
     SpectralBall,
     SpectralNorm,
     SquaredDistance,
+    SquaredL2,
+    SquaredNuclear,
     ToMean,
     TreeL2,
     TrendFilter,
@@ -92,6 +95,7 @@ from jaxreg.solvers import (
     ISTA,
     PANOC,
     PDHG,
+    AndersonSplitting,
     DampedNewton,
     DavisYin,
     DouglasRachford,
@@ -168,11 +172,14 @@ __all__ = [
     "KSupport",
     "LInf",
     "LatentGroupL2",
+    "SquaredL2",
     "TreeL2",
     # penalties: singular values
     "PSD",
     "Nuclear",
     "NuclearBall",
+    "ClusterNorm",
+    "SquaredNuclear",
     "Rank",
     "RankBall",
     "SpectralBall",
@@ -220,6 +227,7 @@ __all__ = [
     "PANOC",
     "DavisYin",
     "DouglasRachford",
+    "AndersonSplitting",
     "ADMM",
     "PDHG",
     "ProxSVRG",
@@ -235,6 +243,8 @@ __all__ = [
     "Moments",
     "tasks",
     "Tasks",
+    # named multi-task models
+    "multitask_models",
     # optax links
     "proximal",
     "proximal_step",

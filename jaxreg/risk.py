@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import jax
@@ -18,8 +19,10 @@ from jaxreg.losses import Loss, Plain
 def linear(params: PyTree, X: ArrayLike) -> Array:
     """Linear predictions X w + b.
 
-    `params` is an array w of shape (p,) or (p, k), or {"coef": w, "intercept": b} with b of shape () or (k,); X has
-    shape (n, p). Returns shape (n,) or (n, k) in their promoted dtype.
+    `params` is an array w of shape (p,) or (p, k), or a dictionary: "intercept" is b, of shape () or (k,) and 0 where
+    it is missing; w is the sum of the other entries, as in {"coef": w, "intercept": b} or, with parts that are
+    penalised each in its own way, {"common": u, "own": v}. X has shape (n, p). Returns shape (n,) or (n, k) in their
+    promoted dtype. Raises ValueError for a dictionary of an intercept alone.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.linear({"coef": jnp.array([1.0, 2.0]), "intercept": 0.5}, jnp.eye(2)).tolist()
@@ -28,8 +31,24 @@ def linear(params: PyTree, X: ArrayLike) -> Array:
     X = jnp.asarray(X)
     if not isinstance(params, dict):
         return matmul(X, jnp.asarray(params))
-    scores = matmul(X, jnp.asarray(params["coef"]))
+    scores = matmul(X, summed(params))
+    if "intercept" not in params:
+        return scores
     return scores + jnp.broadcast_to(jnp.asarray(params["intercept"], scores.dtype), scores.shape)
+
+
+def summed(params: PyTree) -> Array:
+    """The coefficients of a linear model: the array itself, or the sum of a dictionary's entries but the intercept.
+
+    Entries without a task axis are added to those of every task.
+    """
+    if not isinstance(params, dict):
+        return jnp.asarray(params)
+    terms = [jnp.asarray(x) for name, x in params.items() if name != "intercept"]
+    if not terms:
+        raise ValueError('linear: the parameters hold an intercept alone, expected coefficients such as "coef" too.')
+    axes = max(x.ndim for x in terms)
+    return reduce(jnp.add, [x.reshape((1,) * (axes - x.ndim) + x.shape) for x in terms])
 
 
 def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = None) -> PyTree:
@@ -218,3 +237,8 @@ def thaw_axes(frozen: Any) -> Any:
     if isinstance(frozen, tuple) and frozen and frozen[0] == "dict":
         return {k: thaw_axes(v) for k, v in frozen[1:]}
     return frozen
+
+
+def axis_of(axes: Any, name: str) -> Any:
+    """The task axis of one entry of the parameters, None where tasks share it."""
+    return axes.get(name) if isinstance(axes, dict) else axes

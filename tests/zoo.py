@@ -102,6 +102,7 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
     "Newton": lambda penalty, rate: jr.Newton(),
     "DampedNewton": lambda penalty, rate: jr.DampedNewton(),
     "ProximalNewton": lambda penalty, rate: jr.ProximalNewton(),
+    "AndersonSplitting": lambda penalty, rate: jr.AndersonSplitting(),
     "ISTA": lambda penalty, rate: jr.ISTA(),
     "PANOC": lambda penalty, rate: jr.PANOC(),
     "DavisYin": lambda penalty, rate: jr.DavisYin(),
@@ -113,7 +114,8 @@ SOLVERS: dict[str, Callable[[jr.Penalty, float], Any]] = {
 }
 """Each takes the penalty and a step known to be safe.
 
-Newton and DouglasRachford serve squared loss only, DampedNewton smooth penalties, ProximalNewton elementwise ones.
+Newton, AndersonSplitting and DouglasRachford serve squared loss only, DampedNewton smooth penalties, ProximalNewton
+elementwise ones.
 """
 
 

@@ -19,15 +19,13 @@ from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import thresholds
-from jaxreg.solvers._loop import Solution, Solver, Status, floored
+from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Fits, Gram, follow
 from jaxreg.solvers.minimize import fit_one
 
 BLOCK = 10
-MARGIN = 0.5
-"""Blocks are solved to this part of the tolerance, for what rounding adds on the way to the data's certificate."""
 
 
 class Vector(NamedTuple):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array
-from jaxreg.paths._blocks import MARGIN, Vector, gather, spread
+from jaxreg.paths._blocks import Vector, gather, spread
 from jaxreg.paths._design import Design
 from jaxreg.paths._null import best_constant
 from jaxreg.paths._working_set import Fit, Verdict, missing
@@ -19,7 +19,7 @@ from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference, linear_gap
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._lazy_newton import follow_glm, slopes_of
-from jaxreg.solvers._loop import floored
+from jaxreg.solvers._loop import MARGIN, floored
 from jaxreg.solvers._problem import Smooth
 
 

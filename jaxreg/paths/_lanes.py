@@ -13,16 +13,16 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, moments
 from jaxreg.paths._blocks import Lanes
 from jaxreg.penalties import Penalty
-from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.risk import MultitaskRisk, Risk, summed
 from jaxreg.solvers._loop import Solution, Solver, run
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._reduce import coefficient_part, from_moments, is_tall, restorer
+from jaxreg.solvers._reduce import coefficients, from_moments, is_tall, restorer
 from jaxreg.solvers.minimize import solve
 
 
 def way_of(f: Smooth, g: Penalty, init: PyTree) -> str:
     """`moments` for tall least squares, `rows` for wide least squares, `generic` for everything else."""
-    if not f.is_squared or coefficient_part(f, g, init) is None:
+    if not f.is_squared or coefficients(f, g, init) is None:
         return "generic"
     return "moments" if is_tall(f) else "rows"
 
@@ -97,9 +97,9 @@ def _by_moments(
     max_steps: int,
 ) -> Lanes:
     tasks = isinstance(risk, MultitaskRisk)
-    found = coefficient_part(bind(risk, data, weights), penalty, init)
+    found = coefficients(bind(risk, data, weights), penalty, init)
     assert found is not None
-    part, intercept = found
+    small, part, start, intercept = found
     held = None if masks is None else _held_out(data, weights, masks, order, tasks)
     total = _whole(data, weights, held, order, tasks)
     stats = jax.tree.map(lambda x: x[None], total)
@@ -109,14 +109,13 @@ def _by_moments(
     counts = _counts(risk, stats.weight)
 
     def one(m: Moments, weight: Array) -> Solution:
-        f = from_moments(risk, m, weight, intercept)
+        f = from_moments(small, m, weight, intercept)
         restore = restorer(m.x_mean, m.y_mean, intercept)
         square = m.gram(centre=intercept)[2]
         zero = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * (square.ndim - weight.ndim)) * square)
         scale = jnp.maximum(zero, jnp.finfo(zero.dtype).tiny)
-        start = init["coef"] if intercept else init
 
-        def step(x: Array, s: Array) -> tuple[Array, Solution]:
+        def step(x: PyTree, s: Array) -> tuple[PyTree, Solution]:
             fit = run(f, s * part, solver, x, tol, max_steps, scale)
             return _usable(fit.params, x), fit
 
@@ -128,8 +127,7 @@ def _by_moments(
         return Lanes(fits, None)
 
     def score(m: Moments, params: PyTree) -> Array:
-        coef, b = (params["coef"], params["intercept"]) if intercept else (params, jnp.zeros_like(m.y_mean))
-        errors = m.squared_error(coef, b)
+        errors = m.squared_error(summed(params), params["intercept"] if intercept else jnp.zeros_like(m.y_mean))
         return 0.5 * jnp.sum(_counts(risk, m.weight) * errors)
 
     folds = jax.tree.map(lambda x: x[:-1], fits.params)

@@ -18,6 +18,7 @@ from jaxreg.penalties.groups import (
     KSupport,
     LatentGroupL2,
     LInf,
+    SquaredL2,
     TreeL2,
 )
 from jaxreg.penalties.sets import (
@@ -36,12 +37,14 @@ from jaxreg.penalties.sets import (
 )
 from jaxreg.penalties.spectral import (
     PSD,
+    ClusterNorm,
     Nuclear,
     NuclearBall,
     Rank,
     RankBall,
     SpectralBall,
     SpectralNorm,
+    SquaredNuclear,
     WeightedNuclear,
 )
 
@@ -59,6 +62,7 @@ __all__ = [
     "AsymmetricL1",
     "Box",
     "Chain",
+    "ClusterNorm",
     "Clustered",
     "Composed",
     "Conjugate",
@@ -96,6 +100,8 @@ __all__ = [
     "SpectralBall",
     "SpectralNorm",
     "SquaredDistance",
+    "SquaredL2",
+    "SquaredNuclear",
     "ToMean",
     "TreeL2",
     "TrendFilter",

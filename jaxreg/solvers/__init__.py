@@ -2,6 +2,7 @@
 
 from jaxreg.solvers._loop import Solution, Status
 from jaxreg.solvers.admm import ADMM
+from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.damped import DampedNewton
 from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.douglas_rachford import DouglasRachford
@@ -21,6 +22,7 @@ __all__ = [
     "ISTA",
     "PANOC",
     "PDHG",
+    "AndersonSplitting",
     "DampedNewton",
     "DavisYin",
     "DouglasRachford",

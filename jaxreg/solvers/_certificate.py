@@ -33,12 +33,15 @@ class Reference:
 
 
 def reference(f: Smooth, penalty: Penalty, params: PyTree) -> Reference:
-    """The scale of a problem, taken at zero parameters."""
+    """The scale of a problem, taken at zero parameters; the gradient at `params` where zero is stationary."""
     zero = _tree.zeros_like(params)
     value, grad = jax.value_and_grad(f)(zero)
+    pull = _tree.max_abs(grad)
+    if not f.is_linear:
+        pull = jnp.where(pull > 0, pull, _tree.max_abs(jax.grad(f)(params)))
     objective = jnp.abs(value + jnp.where(jnp.isfinite(penalty.value(zero)), penalty.value(zero), 0.0))
     tiny = jnp.finfo(value.dtype).tiny
-    return Reference(jnp.maximum(objective, tiny), jnp.maximum(_tree.max_abs(grad), tiny))
+    return Reference(jnp.maximum(objective, tiny), jnp.maximum(pull, tiny))
 
 
 def certify(

@@ -19,6 +19,9 @@ from jaxreg.solvers._saddle import Dual, Splitting, saddle
 _FLOOR = 256
 """The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""
 
+MARGIN = 0.5
+"""Reduced problems are solved to this part of the tolerance, for what rounding adds on the way to the data's gap."""
+
 
 class Status(enum.IntEnum):
     """How a fit ended; one number per lane in every result.

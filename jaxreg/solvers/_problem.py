@@ -18,12 +18,16 @@ _POWER_STEPS = 24
 
 @pytree
 class Smooth:
-    """f(params) = Σ rowsᵢ ℓ(predict(params, xᵢ), yᵢ) + constant, with rows the weights already divided by their sum."""
+    """f(params) = Σ rowsᵢ ℓ(predict(params, xᵢ), yᵢ) + constant, with rows the weights already divided by their sum.
+
+    `spectrum` (..., n) is what XXᵀ has on its diagonal, if it is known to be a diagonal matrix.
+    """
 
     risk: Any
     data: Any
     rows: Any
     constant: Any = 0.0
+    spectrum: Any = None
 
     def __call__(self, params: PyTree) -> Array:
         """f(params)."""

@@ -13,7 +13,7 @@ from jaxreg._linalg import einsum, matmul
 from jaxreg._typing import Array, PyTree
 from jaxreg.moments import Moments, moments
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.risk import MultitaskRisk, Risk, axis_of, multitask, summed, thaw_axes
 from jaxreg.solvers._certificate import Reference, reference
 from jaxreg.solvers._problem import Smooth
 
@@ -22,9 +22,41 @@ class Reduced(NamedTuple):
     """An equivalent smaller problem, its start, and the way back to the user's parameters."""
 
     f: Smooth
-    g: Leafwise
-    init: Array
-    restore: Callable[[Array], PyTree]
+    g: Penalty
+    init: PyTree
+    restore: Callable[[PyTree], PyTree]
+
+
+class Coefficients(NamedTuple):
+    """A linear model without its intercept: risk and penalty of the coefficients alone.
+
+    They are one array, or a tree whose leaves are added.
+    """
+
+    risk: Risk | MultitaskRisk
+    penalty: Penalty
+    init: PyTree
+    intercept: bool
+
+
+def coefficients(f: Smooth, g: Penalty, params: PyTree) -> Coefficients | None:
+    """The coefficients of a linear model with a free intercept in every task, or none; None for anything else."""
+    found = coefficient_part(f, g, params)
+    if found is not None:
+        part, intercept = found
+        return Coefficients(f.risk, part, params["coef"] if intercept else params, intercept)
+    if not (f.is_linear and isinstance(g, Leafwise) and isinstance(params, dict)):
+        return None
+    intercept = "intercept" in params
+    named = dict(zip(_tree.names(params), g.parts(_tree.names(params)), strict=True))
+    axes = thaw_axes(f.risk.axes) if f.is_multitask else 0
+    if intercept and (named["intercept"] is not None or axis_of(axes, "intercept") != 0):
+        return None
+    rest = {name: x for name, x in params.items() if name != "intercept"}
+    if not f.is_multitask:
+        return Coefficients(f.risk, g, rest, intercept)
+    own = {name: axis_of(axes, name) for name in rest}
+    return Coefficients(multitask(f.risk.risk, own, f.risk.task_weights), g, rest, intercept)
 
 
 def coefficient_part(f: Smooth, g: Penalty, params: PyTree) -> tuple[Leafwise, bool] | None:
@@ -41,24 +73,23 @@ def coefficient_part(f: Smooth, g: Penalty, params: PyTree) -> tuple[Leafwise, b
 
 
 def least_squares(f: Smooth, g: Penalty, params: PyTree) -> Reduced | None:
-    """Reduce squared loss with a linear model to one array of coefficients; None where that is not exact."""
-    found = coefficient_part(f, g, params)
-    if found is None or not f.is_squared:
+    """Reduce squared loss with a linear model to its coefficients; None where that is not exact."""
+    found = coefficients(f, g, params) if f.is_squared else None
+    if found is None:
         return None
-    part, intercept = found
-    coef = params["coef"] if intercept else params
+    risk, part, coef, intercept = found
     if is_tall(f):
         X, y = f.data
         take = jax.vmap(moments) if f.is_multitask else moments
         stats = take(X, y, f.rows)
-        small = from_moments(f.risk, stats, jnp.sum(f.rows, -1), intercept)
+        small = from_moments(risk, stats, jnp.sum(f.rows, -1), intercept)
         return Reduced(small, part, coef, restorer(stats.x_mean, stats.y_mean, intercept))
     if not intercept:
         return Reduced(f, part, coef, lambda w: w)
     x_mean, y_mean = centres(f)
     X, y = f.data
     data = (X - x_mean[..., None, :], y - jnp.expand_dims(y_mean, f.rows.ndim - 1))
-    return Reduced(Smooth(f.risk, data, f.rows, f.constant), part, coef, restorer(x_mean, y_mean, True))
+    return Reduced(Smooth(risk, data, f.rows, f.constant), part, coef, restorer(x_mean, y_mean, True))
 
 
 def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Callable[[PyTree], PyTree]]:
@@ -66,16 +97,16 @@ def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Call
 
     Nothing changes unless a linear model has a free intercept for every task and output.
     """
-    found = coefficient_part(f, g, params)
-    if found is None or not found[1]:
+    found = coefficients(f, g, params)
+    if found is None or not found.intercept:
         return f, params, lambda x: x
     X, y = f.data
     x_mean = centres(f)[0]
-    outputs = params["coef"].ndim - x_mean.ndim
+    outputs = params["intercept"].ndim + 1 - x_mean.ndim
     spec = "...p,...pk->...k" if outputs else "...p,...p->..."
 
     def moved(x: PyTree, sign: float) -> PyTree:
-        return {"coef": x["coef"], "intercept": x["intercept"] + sign * einsum(spec, x_mean, x["coef"])}
+        return {**x, "intercept": x["intercept"] + sign * einsum(spec, x_mean, summed(x))}
 
     small = Smooth(f.risk, (X - x_mean[..., None, :], y), f.rows, f.constant)
     return small, moved(params, 1.0), lambda x: moved(x, -1.0)
@@ -83,8 +114,8 @@ def centred(f: Smooth, g: Penalty, params: PyTree) -> tuple[Smooth, PyTree, Call
 
 def null_objective(f: Smooth, g: Penalty, params: PyTree) -> Array:
     """|f + g| at zero coefficients, the scale of the gap; a free intercept of least squares is at its own fit."""
-    found = coefficient_part(f, g, params)
-    if found is None or not found[1] or not f.is_squared:
+    found = coefficients(f, g, params)
+    if found is None or not found.intercept or not f.is_squared:
         return reference(f, g, params).objective
     y_mean = centres(f)[1]
     spread = f.losses_about(jnp.expand_dims(y_mean, f.rows.ndim - 1))
@@ -130,13 +161,18 @@ def from_moments(risk: Risk | MultitaskRisk, stats: Moments, weight: Array, inte
     left = jnp.maximum(square - jnp.sum(jnp.square(target), -2).reshape(square.shape), 0.0)
     constant = 0.5 * jnp.sum(jnp.reshape(weight, weight.shape + (1,) * outputs) * left)
     rows = jnp.broadcast_to(weight[..., None], A.shape[:-1])
-    return Smooth(risk, (A, target if outputs else target[..., 0]), rows, constant)
+    return Smooth(risk, (A, target if outputs else target[..., 0]), rows, constant, jnp.where(kept, values, 0.0))
 
 
-def restorer(x_mean: Array, y_mean: Array, intercept: bool) -> Callable[[Array], PyTree]:
+def restorer(x_mean: Array, y_mean: Array, intercept: bool) -> Callable[[PyTree], PyTree]:
     """From coefficients of the centred problem to the user's parameters."""
-    outputs = y_mean.ndim - x_mean.ndim + 1
-    spec = "...p,...pk->...k" if outputs else "...p,...p->..."
     if not intercept:
         return lambda w: w
-    return lambda w: {"coef": w, "intercept": y_mean - einsum(spec, x_mean, w)}
+    outputs = y_mean.ndim - x_mean.ndim + 1
+    spec = "...p,...pk->...k" if outputs else "...p,...p->..."
+
+    def restore(w: PyTree) -> PyTree:
+        named = w if isinstance(w, dict) else {"coef": w}
+        return {**named, "intercept": y_mean - einsum(spec, x_mean, summed(w))}
+
+    return restore

@@ -15,12 +15,13 @@ from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import certify
-from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
+from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._reduce import centred, coefficient_part, least_squares, null_objective, null_reference
+from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
 from jaxreg.solvers._saddle import Dual, saddle
 from jaxreg.solvers.admm import ADMM
+from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.damped import DampedNewton, is_small
 from jaxreg.solvers.davis_yin import DavisYin
 from jaxreg.solvers.fista import FISTA
@@ -134,9 +135,13 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
 def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
     if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
         return DampedNewton()
-    exact = penalty.convex and not penalty.bounded and f.is_squared
-    if exact and coefficient_part(f, penalty, init) is not None:
-        return Newton()
+    exact = penalty.convex and f.is_squared
+    found = coefficients(f, penalty, init) if exact else None
+    if found is not None:
+        if isinstance(found.init, dict) or (f.is_multitask and not found.penalty.elementwise):
+            return AndersonSplitting()
+        if not penalty.bounded:
+            return Newton()
     return ProximalNewton() if f.risk.loss.dual and serves(f, penalty, init) else FISTA()
 
 
@@ -149,21 +154,23 @@ def solve(f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array,
 def _solve_with_duals(
     f: Smooth, penalty: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int
 ) -> tuple[Solution, tuple[Dual, ...]]:
-    if not isinstance(solver, Newton):
+    if not isinstance(solver, (AndersonSplitting, Newton)):
         same, start, back = centred(f, penalty, init)
         fit, duals = run_with_duals(same, penalty, solver, start, tol, max_steps, null_objective(f, penalty, init))
         return Solution(back(fit.params), fit.value, fit.gap, fit.steps, fit.status), duals
     reduced = least_squares(f, penalty, init)
     if reduced is None:
         raise TypeError(
-            "Newton() solves linear models with Squared() loss, parameters w or {'coef', 'intercept'} and a "
-            "penalty on the coefficients; use FISTA() here."
+            f"{type(solver).__name__}() solves linear models with Squared() loss, parameters w or {{'coef', "
+            "'intercept'}} and a penalty on the coefficients; use FISTA() here."
         )
     ref = null_reference(f, penalty, init)
-    small = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective)
+    small = run(reduced.f, reduced.g, solver, reduced.init, MARGIN * floored(tol), max_steps, ref.objective)
     params = reduced.restore(small.params)
     value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))
-    return Solution(params, value, gap, small.steps, small.status), ()
+    missed = (small.status == Status.CONVERGED) & (gap > floored(tol))
+    status = jnp.where(missed, jnp.asarray(Status.STALLED, small.status.dtype), small.status)
+    return Solution(params, value, gap, small.steps, status), ()
 
 
 @solve.defjvp

@@ -79,6 +79,12 @@ def _norms(z, groups, weights):
 
 
 MEMBERS = (
+    Member(
+        "squared-l2",
+        jr.SquaredL2(axis=0),
+        MATRIX,
+        lambda z: (0.5 * cp.square(cp.sum(cp.norm(z, 2, axis=0))), []),
+    ),
     Member("labelled", jr.GroupL2(LABELS), VECTOR, lambda z: (_labelled(z, SIZES), []), sized=True),
     Member(
         "labelled-weights",

@@ -8,6 +8,7 @@ from jaxreg.penalties.groups.l2 import L2
 from jaxreg.penalties.groups.latentgroupl2 import LatentGroupL2
 from jaxreg.penalties.groups.linf import LInf
 from jaxreg.penalties.groups.slope import SLOPE
+from jaxreg.penalties.groups.squaredl2 import SquaredL2
 from jaxreg.penalties.groups.treel2 import TreeL2
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "KSupport",
     "LInf",
     "LatentGroupL2",
+    "SquaredL2",
     "TreeL2",
 ]

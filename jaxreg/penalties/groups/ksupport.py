@@ -41,7 +41,7 @@ class KSupport(Leafwise):
         if not x.size:
             return jnp.zeros((), x.dtype)
         size = x * jnp.sign(x)
-        full, _ = _split(size, jnp.zeros((), x.dtype), self.k)
+        full, _ = split(size, jnp.zeros((), x.dtype), self.k)
         left = jnp.where(full, 0.0, size)
         places = jnp.maximum(self.k - jnp.sum(full), 1).astype(x.dtype)
         return 0.5 * (jnp.sum(jnp.where(full, jnp.square(x), 0.0)) + jnp.square(jnp.sum(left)) / places)
@@ -52,7 +52,7 @@ class KSupport(Leafwise):
             return x
         ends = jnp.isinf(step)
         t, size = jnp.where(ends, 0.0, step).astype(x.dtype), x * jnp.sign(x)
-        full, active = _split(size, t, self.k)
+        full, active = split(size, t, self.k)
         between = active & ~full
         top = jax.lax.stop_gradient(jnp.max(jnp.where(between, size, 0.0)))
         count, places = jnp.sum(between), self.k - jnp.sum(full)
@@ -75,7 +75,7 @@ class KSupport(Leafwise):
         return 0.5 * jnp.sum(jnp.square(_falling(jnp.abs(u).reshape(-1))[: self.k]))
 
 
-def _split(size: Array, step: Array, k: int) -> tuple[Array, Array]:
+def split(size: Array, step: Array, k: Array | int) -> tuple[Array, Array]:
     """Where η = 1, and where η > 0.
 
     Ση falls in c. An entry a has η = 1 if at c = a it is at most k, and η > 0 if at c = a(1 + step)/step it is below k.

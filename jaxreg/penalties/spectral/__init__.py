@@ -5,5 +5,17 @@ from jaxreg.penalties.spectral.nuclear import Nuclear, WeightedNuclear
 from jaxreg.penalties.spectral.nuclearball import NuclearBall
 from jaxreg.penalties.spectral.psd import PSD
 from jaxreg.penalties.spectral.rank import Rank, RankBall
+from jaxreg.penalties.spectral.squared import ClusterNorm, SquaredNuclear
 
-__all__ = ["PSD", "Nuclear", "NuclearBall", "Rank", "RankBall", "SpectralBall", "SpectralNorm", "WeightedNuclear"]
+__all__ = [
+    "PSD",
+    "ClusterNorm",
+    "Nuclear",
+    "NuclearBall",
+    "Rank",
+    "RankBall",
+    "SpectralBall",
+    "SpectralNorm",
+    "SquaredNuclear",
+    "WeightedNuclear",
+]

@@ -1,0 +1,188 @@
+"""What the named models have to do with each other, and with the papers' own forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxreg as jr
+from jaxreg import multitask_models as mm
+
+TASKS, FEATURES = 3, 4
+
+
+def sample(tasks: int = TASKS) -> jr.Tasks:
+    rng = np.random.default_rng(8)
+    truth = rng.normal(size=FEATURES) * [2.0, 0.0, 1.0, -1.0]
+    made = []
+    for m in (9, 6, 7, 5, 8)[:tasks]:
+        X = rng.normal(size=(m, FEATURES))
+        made.append((X, X @ (truth + 0.4 * rng.normal(size=FEATURES)) + 0.2 * rng.normal(size=m)))
+    return jr.tasks(made)
+
+
+def fit(model, T: jr.Tasks, tol: float = 1e-9) -> jr.Solution:
+    return jr.minimize(model.risk(), model.penalty, model.init(T.data), T.data, T.weights, tol=tol)
+
+
+def coef(model, T: jr.Tasks) -> np.ndarray:
+    return np.asarray(model.coef(fit(model, T).params))
+
+
+def turn(W: np.ndarray, T: jr.Tasks, strength: float, root) -> np.ndarray:
+    """Ridge in the metric of the features that `root(W)` gives, of trace one: one turn of the papers' algorithm."""
+    X, y = (np.asarray(a) for a in T.data)
+    shares = np.asarray(T.weights) / np.asarray(T.weights).sum(1, keepdims=True)
+    metric, new = root(W) / np.trace(root(W)), np.zeros_like(W)
+    for t, rows in enumerate(shares):
+        gram, cross = (X[t].T * rows) @ X[t], (X[t].T * rows) @ y[t]
+        new[t] = metric @ np.linalg.solve(gram @ metric + strength * np.eye(FEATURES), cross)
+    return new
+
+
+def matrix_root(W: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(W.T @ W + 1e-14 * np.eye(FEATURES))
+    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+
+
+def diagonal_root(W: np.ndarray) -> np.ndarray:
+    return np.diag(np.linalg.norm(W, axis=0) + 1e-14)
+
+
+@pytest.mark.parametrize(
+    ("model", "root"),
+    [
+        (mm.task_relationship(0.05, intercept=False), matrix_root),
+        (mm.feature_learning(0.05, intercept=False), matrix_root),
+        (mm.feature_weights(0.05, intercept=False), diagonal_root),
+    ],
+)
+def test_a_learned_relation_is_a_fixed_point_below_where_turns_end(model, root, x64):
+    T = sample(5)
+    found = coef(model, T)
+    np.testing.assert_allclose(turn(found, T, 0.05, root), found, atol=1e-4)
+    turned = np.ones_like(found)
+    for _ in range(300):
+        turned = turn(turned + 1e-9 * found, T, 0.05, root)
+    ours, theirs = (float(model.risk()(W, T.data, T.weights) + model.penalty.value(W)) for W in (found, turned))
+    assert ours <= theirs + 1e-9
+
+
+def test_mean_regularised_lies_between_independent_and_pooled(x64):
+    T = sample()
+    apart = coef(mm.independent(0.1 * jr.Ridge()), T)
+    one = coef(mm.pooled(0.1 * TASKS * jr.Ridge()), T)
+    np.testing.assert_allclose(coef(mm.mean_regularised(0.0, 0.1), T), apart, atol=1e-4)
+    np.testing.assert_allclose(coef(mm.mean_regularised(1e7, 0.1), T), one, atol=1e-5)
+    spreads = [np.ptp(coef(mm.mean_regularised(s, 0.1), T), axis=0).sum() for s in (0.0, 0.3, 3.0)]
+    assert spreads[0] > spreads[1] > spreads[2]
+
+
+def test_mean_regularised_is_a_common_and_an_own_part(x64):
+    """½b Σ‖wₜ - u‖² + ½a‖u‖² at its least u is ½b Σ‖wₜ - w̄‖² + ½c T‖w̄‖² with c = ab/(a + bT) (their Lemma)."""
+    T, a, b = sample(), 0.3, 0.7
+    pull = a * b / (a + b * TASKS)
+    mean = mm.mean_regularised(b - pull, pull)
+    np.testing.assert_allclose(coef(mm.common_and_own(a, b), T), coef(mean, T), atol=1e-4)
+
+
+def test_the_dirty_model_has_the_joint_and_the_independent_lasso_as_its_ends(x64):
+    T = sample()
+    own_is_dear, shared_is_dear = mm.dirty(0.2, 0.2 + 1e-9), mm.dirty(0.2 * TASKS + 1e-9, 0.2)
+    np.testing.assert_allclose(coef(own_is_dear, T), coef(mm.joint_features(0.2, "linf"), T), atol=1e-4)
+    np.testing.assert_allclose(coef(shared_is_dear, T), coef(mm.independent(0.2 * jr.L1()), T), atol=1e-4)
+
+
+def test_robust_models_have_their_first_part_as_their_end(x64):
+    T = sample()
+    np.testing.assert_allclose(coef(mm.robust_features(0.3, 1e3), T), coef(mm.joint_features(0.3), T), atol=1e-4)
+    np.testing.assert_allclose(coef(mm.robust(0.3, 1e3), T), coef(mm.low_rank(0.3), T), atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [mm.joint_features, mm.low_rank, lambda s: mm.dirty(s, 2 * s, "l2")])
+def test_one_task_is_the_lasso_or_a_norm(make, x64):
+    T = sample(1)
+    found = coef(make(0.2), T)
+    norm = jr.L1() if make is not mm.low_rank else jr.L2(axis=1)
+    np.testing.assert_allclose(found, coef(mm.independent(0.2 * norm), T), atol=1e-4)
+
+
+def test_features_that_a_task_lacks_stay_zero(x64):
+    T = sample()
+    lacks = np.array([[False, True, False, False], [False] * 4, [True, False, False, False]])
+    found = coef(mm.independent(np.where(lacks, np.inf, 0.1) * jr.L1()), T)
+    assert (found[lacks] == 0).all() and (found[~lacks] != 0).sum() > 4
+    alone = jr.minimize(
+        jr.risk(jr.linear, jr.Squared()),
+        0.1 * jr.L1(),
+        jr.linear_params((T.data[0][0][:, [0, 2, 3]], T.data[1][0])),
+        (T.data[0][0][:, [0, 2, 3]], T.data[1][0]),
+        T.weights[0],
+        tol=1e-9,
+    )
+    np.testing.assert_allclose(found[0, [0, 2, 3]], alone.params["coef"], atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [mm.capped_features, mm.root_features])
+def test_stages_never_raise_the_objective_and_end_at_a_stationary_point(make, x64):
+    T = sample()
+    stages = make(0.2, 0.5, intercept=False)
+    done = stages.fit(T, stages=12)
+    assert (np.diff(done.objective) <= 1e-9).all() and done.fit.gap <= 1e-6
+    W = np.asarray(done.fit.params)
+    again = np.asarray(stages.weights(W))
+    held = jr.minimize(done.model.risk(), again * jr.L1(), W, T.data, T.weights, tol=1e-10).params
+    np.testing.assert_allclose(held, W, atol=1e-3)
+
+
+def test_the_multi_level_lasso_is_its_product_form(x64):
+    """Minimised over θ > 0 on a grid around its closed form, a Σ|θⱼ| + b Σ|wₜⱼ|/θⱼ is 2 √(ab) Σ ‖wⱼ‖₁^½."""
+    W, a, b = np.array([[0.5, -2.0], [1.5, 0.0]]), 0.4, 0.3
+    theta = np.geomspace(1e-2, 1e2, 200_001)
+    best = sum((a * theta + b * np.abs(w).sum() / theta).min() for w in W.T)
+    assert float(mm.multi_level(a, b, epsilon=0.0).value(jnp.asarray(W))) == pytest.approx(best, rel=1e-6)
+
+
+def test_a_flat_cap_leaves_large_features_unbiased(x64):
+    T = sample()
+    done = mm.capped_features(0.2, 0.5, intercept=False).fit(T)
+    free = np.abs(np.asarray(done.fit.params)).sum(0) > 0.5
+    assert free.any()
+    gradient = np.asarray(jax.grad(done.model.risk())(done.fit.params, T.data, T.weights))
+    assert np.abs(gradient[:, free]).max() < 1e-5
+
+
+def test_factors_reach_a_stationary_point_of_their_rank(x64):
+    T, model = sample(), mm.factors(2, 0.01, 0.01, intercept=False)
+    init = model.init(T.data, jax.random.key(3))
+    sol = jr.minimize(model.risk(), model.penalty, init, T.data, T.weights, tol=1e-6)
+    assert sol.status == jr.Status.CONVERGED and sol.gap <= 1e-6
+    assert np.linalg.matrix_rank(np.asarray(model.coef(sol.params)), tol=1e-8) <= 2
+    zero = model.risk()(jax.tree.map(jnp.zeros_like, init), T.data, T.weights)
+    assert float(sol.value) < 0.2 * float(zero)
+
+
+@pytest.mark.parametrize("name", ["joint_features", "low_rank"])
+def test_hostile_tasks_are_fitted_and_certified(name, x64):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(8, 3))
+    given = [
+        (X, X @ [1.0, 2.0, 0.0]),
+        (X[:1], np.array([2.0])),
+        (X[:0], np.zeros(0)),
+        (X[:5], np.full(5, 3.0)),
+        (X, X @ [1.0, 2.0, 0.0]),
+        (1e3 * X, 1e6 * X[:, 0]),
+    ]
+    T, model = jr.tasks(given), getattr(mm, name)(0.1)
+    sol = fit(model, T, 1e-9)
+    found = np.asarray(model.coef(sol.params))
+    assert sol.status == jr.Status.CONVERGED and np.isfinite(found).all()
+    np.testing.assert_allclose(found[0], found[4], atol=1e-2)
+    assert all(np.abs(a).max() < 1e-4 for a in (found[1], found[2], found[3]))
+
+
+def test_the_names_are_those_of_the_face():
+    made = {name for name in mm.__all__ if name[0].islower()}
+    assert made == {n for n in dir(mm) if not n.startswith("_") and callable(getattr(mm, n)) and n[0].islower()}
+    assert not made & set(jr.__all__)
