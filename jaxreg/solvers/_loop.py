@@ -174,6 +174,13 @@ def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_st
     return jnp.where(valid(g, end.params), status, Status.INVALID_INPUT).astype(jnp.int8)
 
 
+def recertified(status: Array, gap: Array, tol: Array) -> Array:
+    """The status of a reduced problem's fit by its gap on the given problem."""
+    unfit = (status == Status.EMPTY) | (status == Status.INVALID_INPUT)
+    missed = jnp.where(status == Status.CONVERGED, Status.STALLED, status)
+    return jnp.where(unfit, status, jnp.where(gap <= tol, Status.CONVERGED, missed)).astype(status.dtype)
+
+
 def valid(g: Penalty, params: PyTree) -> Array:
     """Whether no strength is negative or NaN, decided while tracing."""
     parts = g.parts(_tree.names(params)) if isinstance(g, Leafwise) else ()

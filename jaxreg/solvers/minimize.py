@@ -15,7 +15,7 @@ from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import certify
-from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored, run, run_with_duals
+from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored, recertified, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
@@ -168,9 +168,7 @@ def _solve_with_duals(
     small = run(reduced.f, reduced.g, solver, reduced.init, MARGIN * floored(tol), max_steps, ref.objective)
     params = reduced.restore(small.params)
     value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))
-    missed = (small.status == Status.CONVERGED) & (gap > floored(tol))
-    status = jnp.where(missed, jnp.asarray(Status.STALLED, small.status.dtype), small.status)
-    return Solution(params, value, gap, small.steps, status), ()
+    return Solution(params, value, gap, small.steps, recertified(small.status, gap, floored(tol))), ()
 
 
 @solve.defjvp
