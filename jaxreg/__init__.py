@@ -25,6 +25,7 @@ from jaxreg.losses import (
     Tweedie,
     label_smoothing,
     offset,
+    per_task,
 )
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
@@ -149,6 +150,7 @@ __all__ = [
     "Cox",
     "offset",
     "label_smoothing",
+    "per_task",
     # penalties
     "Penalty",
     "Leafwise",
