@@ -1,6 +1,6 @@
 """jaxreg: regularised and multi-task learning in JAX, with exact zeros and a certificate."""
 
-from jaxreg import multitask_models, stochastic, weightings
+from jaxreg import metrics, multitask_models, stochastic, weightings
 from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
@@ -25,6 +25,7 @@ from jaxreg.losses import (
     Tweedie,
     label_smoothing,
     offset,
+    per_task,
 )
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
@@ -149,6 +150,7 @@ __all__ = [
     "Cox",
     "offset",
     "label_smoothing",
+    "per_task",
     # penalties
     "Penalty",
     "Leafwise",
@@ -243,6 +245,8 @@ __all__ = [
     "Moments",
     "tasks",
     "Tasks",
+    # metrics of tasks
+    "metrics",
     # named multi-task models
     "multitask_models",
     # optax links

@@ -19,7 +19,7 @@ FACE = 5
 FLOORS = {
     **{f"jaxreg.{name}": 0 for name in PRIVATE},
     **dict.fromkeys(ZOO, 1),
-    **{f"jaxreg.{name}": 2 for name in ("risk", "moments", "transforms", "stochastic")},
+    **{f"jaxreg.{name}": 2 for name in ("risk", "metrics", "moments", "transforms", "stochastic")},
     "jaxreg.solvers": 3,
     **{f"jaxreg.{name}": 4 for name in ("multitask_models", "paths", "selection", "sweeps", "tasks")},
     **{f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")},

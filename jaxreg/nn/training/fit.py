@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array, PyTree
+from jaxreg.metrics import mean_and_sd
 from jaxreg.nn import checkpoint as store
 from jaxreg.nn._module import Network
 from jaxreg.nn.training._epoch import History, Lane, Plan, Rules, epoch, over_lanes, start
 from jaxreg.nn.training._progress import progress as shown
 from jaxreg.nn.training.data import Examples, Split
-from jaxreg.nn.training.delta_m import mean_sd
 from jaxreg.nn.training.objective import as_risks
 from jaxreg.penalties import Penalty
 from jaxreg.solvers import Status
@@ -56,7 +56,7 @@ class Fit:
 
     def __repr__(self) -> str:
         name = "loss" if self.test_metric is None else "metric"
-        mean, sd = mean_sd(self.test if self.test_metric is None else self.test_metric)
+        mean, sd = mean_and_sd(self.test if self.test_metric is None else self.test_metric)
         each = ", ".join(f"{t} {m:.4g} ± {s:.2g}" for t, m, s in zip(self.tasks, mean, sd, strict=True))
         seeds, epochs = self.train.shape[:2]
         return f"<Fit of {seeds} seeds, {epochs} epochs; test {name}, mean ± sd (ddof 1): {each}>"
