@@ -73,6 +73,7 @@ from jaxreg.penalties import (
     Penalty,
     Rank,
     RankBall,
+    Relation,
     Ridge,
     SecondOrderCone,
     Simplex,
@@ -86,9 +87,10 @@ from jaxreg.penalties import (
     TreeL2,
     TrendFilter,
     WeightedNuclear,
+    learn_relation,
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
-from jaxreg.selection import CrossValidation, cross_validate, kfold
+from jaxreg.selection import CrossValidation, Tuned, adaptive_strengths, cross_validate, group_tasks, kfold, tune
 from jaxreg.solvers import (
     ADMM,
     FISTA,
@@ -110,6 +112,7 @@ from jaxreg.solvers import (
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import (
     accelerated,
+    adaptive_proximal,
     aggregate,
     chain,
     dual_averaging,
@@ -117,6 +120,7 @@ from jaxreg.transforms import (
     proximal_step,
     prune,
     sparsity,
+    task_affinity,
     task_gramian,
     task_jacobian,
     weighted_gradient,
@@ -208,6 +212,8 @@ __all__ = [
     "Clustered",
     "Graph",
     "ToMean",
+    "Relation",
+    "learn_relation",
     # penalties: calculus
     "Composed",
     "Conjugate",
@@ -238,6 +244,9 @@ __all__ = [
     "kfold",
     "cross_validate",
     "CrossValidation",
+    "tune",
+    "Tuned",
+    "adaptive_strengths",
     # data
     "moments",
     "Moments",
@@ -250,6 +259,7 @@ __all__ = [
     # optax links
     "proximal",
     "proximal_step",
+    "adaptive_proximal",
     "chain",
     "accelerated",
     "dual_averaging",
@@ -258,6 +268,8 @@ __all__ = [
     # tasks that share parameters
     "weightings",
     "aggregate",
+    "task_affinity",
+    "group_tasks",
     "task_gramian",
     "task_jacobian",
     "weighted_gradient",
