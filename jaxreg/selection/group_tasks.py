@@ -14,8 +14,8 @@ def group_tasks(affinity: Any, groups: int) -> tuple[tuple[int, ...], ...]:
 
     A task j in a group gains the mean affinity of the group's other tasks onto it, 0 if it is alone there; it is served
     by the group in which it gains most, and the sum of gains is largest (Fifty et al. 2021, section 3.2). A task may
-    help in a group without being served there. Found by branch and bound over all groups, so exact; the order is that of
-    tasks. Tasks that gain the same in fewer groups stay in fewer.
+    help in a group without being served there. Found by branch and bound over all groups, so exact; where fewer groups
+    gain the same, there are fewer. Tasks and groups are in ascending order.
 
     Raises ValueError for what is no finite square matrix, more than 12 tasks, or fewer than one group.
 
@@ -60,7 +60,7 @@ def _search(gain: np.ndarray, groups: int) -> list[int]:
         bounds = np.maximum(np.maximum(gain[first:], now), ahead[first:]).sum(1)
         for row in np.flatnonzero(bounds > best[0] + 1e-12) + first:
             if row + 1 < len(gain) and np.maximum(now, ahead[row]).sum() > best[0] + 1e-12:
-                visit(row + 1, np.maximum(now, gain[row]), [*chosen, row])
+                visit(int(row) + 1, np.maximum(now, gain[row]), [*chosen, int(row)])
 
     visit(0, np.full(gain.shape[1], -np.inf), [])
     return best[1]

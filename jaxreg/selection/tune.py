@@ -30,7 +30,7 @@ class Tuned:
     """What `tune` found: the penalty with its best strengths, the parameters fitted with it, and how it came there.
 
     Of S steps: `scores` (S,) are the held-out risks, `strengths` a dictionary from the leaf's name to its values
-    (S, ...), `gap` and `status` those of the fits, (S,) or (S, K) for K folds. `best` is the step of the smallest score.
+    (S, ...), `gap` and `status` those of the fits, (S,), or (S, K) for K folds; `best` is the step of least score.
     """
 
     penalty: Any
@@ -43,7 +43,7 @@ class Tuned:
 
 
 class _Held(NamedTuple):
-    """Rows to fit and rows to score, with a leading axis of folds on the weights and the fits if there are folds."""
+    """Rows to fit and rows to score, their weights with a leading axis of folds, of which there is one or more."""
 
     fit: Data
     score: Data
@@ -172,7 +172,12 @@ def _apart(where: str, risk: Any, data: Data, weights: Array, valid: Data, valid
     tasks = isinstance(risk, MultitaskRisk)
     score, w = _validate.problem(f"{where} (valid)", valid, valid_weights, tasks=tasks, labels=risk.loss.labels)
     _validate.targets(f"{where} (valid)", score[1], w, risk.loss)
-    score, w = _tree.cast(score, weights.dtype) if not risk.loss.labels else score, w.astype(weights.dtype)
+    X, y = score
+    X, y = _tree.cast(X, weights.dtype), y.astype(weights.dtype) if jnp.issubdtype(y.dtype, jnp.floating) else y
+    given, expected = ([x.shape[w.ndim :] for x in jax.tree.leaves(tree)] for tree in (X, data[0]))
+    if given != expected:
+        raise ValueError(f"{where}: valid has rows of shape {given}, expected {expected} as in data.")
+    score, w = (X, y), w.astype(weights.dtype)
     return _Held(data, score, weights[None], w[None])
 
 

@@ -21,8 +21,8 @@ def task_affinity(f: Losses, params: PyTree, learning_rate: ArrayLike, shared: s
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> f = lambda p: jnp.stack([(p[0] - 1) ** 2, (p[0] + 1) ** 2, (p[1] - 1) ** 2])
-    >>> jr.task_affinity(f, jnp.zeros(2), 0.1).round(2).tolist()
-    [[0.36, -0.44, 0.0], [-0.44, 0.36, 0.0], [0.0, 0.0, 0.36]]
+    >>> jr.task_affinity(f, jnp.zeros(2), 0.25).tolist()
+    [[0.75, -1.25, 0.0], [-1.25, 0.75, 0.0], [0.0, 0.0, 0.75]]
     """
     owner = layout("task_affinity", params, shared, None).owner
     before, rows = task_jacobian(f, params, shared)
