@@ -5,6 +5,7 @@ from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
 from jaxreg._version import __version__
+from jaxreg.fitted import FittedTasks, fit_tasks
 from jaxreg.losses import (
     Absolute,
     Cox,
@@ -89,7 +90,7 @@ from jaxreg.penalties import (
     WeightedNuclear,
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
-from jaxreg.selection import CrossValidation, cross_validate, kfold
+from jaxreg.selection import CrossValidation, CrossValidationGrid, cross_validate, cross_validate_grid, kfold
 from jaxreg.solvers import (
     ADMM,
     FISTA,
@@ -240,6 +241,8 @@ __all__ = [
     "kfold",
     "cross_validate",
     "CrossValidation",
+    "cross_validate_grid",
+    "CrossValidationGrid",
     # data
     "moments",
     "Moments",
@@ -249,6 +252,8 @@ __all__ = [
     "metrics",
     # named multi-task models
     "multitask_models",
+    "fit_tasks",
+    "FittedTasks",
     # optax links
     "proximal",
     "proximal_step",
