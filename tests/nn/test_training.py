@@ -126,6 +126,45 @@ def test_a_weighting_balances_the_trunk_alone():
         nn.train_step(losses, ADAM, weighting=Fixed(), shared="body").update(state, DATA.train)
 
 
+def three(p, batch, key):
+    return jnp.stack([jnp.sum((p["trunk"] - c) ** 2) + c * p["head"] for c in (-1.0, 1.0, 4.0)])
+
+
+def rows_of(params):
+    return jax.jacrev(three)(params, None, KEY)
+
+
+def test_a_rowwise_weighting_combines_the_shared_rows_alone():
+    params = {"trunk": jnp.array([0.5, -2.0]), "head": jnp.ones(())}
+    rows = jax.tree.map(np.asarray, rows_of(params))
+    moved = {}
+    for weighting in (jr.weightings.TrimmedMean(), jr.weightings.GradDrop(), jr.weightings.MoCo(track=1.0, rate=1e-9)):
+        step = nn.train_step(three, optax.sgd(1.0), weighting=weighting)
+        state, _ = step.update(step.init(params, KEY, None), None)
+        np.testing.assert_allclose(params["head"] - state.params["head"], 4.0)
+        moved[type(weighting).__name__] = np.asarray(params["trunk"] - state.params["trunk"])
+    np.testing.assert_allclose(moved["TrimmedMean"], np.sort(rows["trunk"], 0)[1])
+    np.testing.assert_allclose(moved["MoCo"], rows["trunk"].mean(0), rtol=1e-6)
+    for entry, column in zip(moved["GradDrop"], rows["trunk"].T, strict=True):
+        assert np.isclose(entry, [column[column > 0].sum(), column[column < 0].sum()]).any()
+
+
+def test_memory_of_rows_is_that_of_the_link():
+    """Three steps of MoCo in the training step are three of `aggregate`, and seeds train in a vmap."""
+    moco, params = jr.weightings.MoCo(), {"trunk": jnp.array([0.5, -2.0]), "head": jnp.ones(())}
+    step = nn.train_step(three, optax.sgd(0.1), weighting=moco)
+    tx = optax.chain(jr.aggregate(moco, shared="trunk", tasks=3), optax.sgd(0.1))
+    state, kept = step.init(params, KEY, None), tx.init(params)
+    for _ in range(3):
+        state, _ = step.update(state, None)
+        rows = rows_of(params)
+        updates, kept = tx.update({"trunk": rows["trunk"], "head": rows["head"].sum()}, kept, params)
+        params = optax.apply_updates(params, updates)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), state.params, params)
+    found = fit(2, weighting=moco)
+    assert np.isfinite(found.test).all() and not found.skipped.any()
+
+
 def test_penalties_smooth_ones_add_and_those_with_kinks_are_links():
     losses, params = nn.task_losses(NET, LOSS), NET.init(KEY, X[:1])
     ridge = 0.5 * jr.Ridge().on("trunk")

@@ -43,7 +43,8 @@ def train_step(
     `losses` is any function (params, batch, key) -> (tasks,), such as `task_losses(net, loss)`; `penalty` a smooth one,
     as one with kinks belongs in `jaxreg.proximal` at the end of `tx`. A weighting is `init(tasks) -> state` and
     `update(gramian (tasks, tasks), state, losses, key) -> (weights (tasks,), state)`, as those of `jaxreg.weightings`:
-    the leaves that match `shared` move along Σₜ wₜ gₜ, the others along the plain sum.
+    the leaves that match `shared` move along Σₜ wₜ gₜ, the others along the plain sum. A `rowwise` one, such as
+    `GradDrop`, has `init(tasks, leaves)` and combines the shared rows itself.
 
     A step whose losses, gradients or result are not finite changes neither the parameters nor the states of optimizer
     and weighting, and is counted in `skipped`. Raises ValueError for a penalty with kinks and a glob without a match.
@@ -65,7 +66,7 @@ def train_step(
         )
 
     def init(params: PyTree, key: Array, batch: Any) -> TrainState:
-        state = () if weighting is None else weighting.init(_count(losses, params, batch, key))
+        state = () if weighting is None else _remembered(weighting, shared, _count(losses, params, batch, key), params)
         zero = jnp.zeros((), jnp.int32)
         return TrainState(params, tx.init(params), state, key, zero, zero)
 
@@ -110,14 +111,33 @@ def _rows(losses: TaskFunction, params: PyTree, batch: Any, key: Array) -> tuple
     return values, jax.vmap(lambda row: pull(row)[0])(jnp.eye(values.shape[0], dtype=values.dtype))
 
 
+def _remembered(weighting: Any, shared: str, tasks: int, params: PyTree) -> Any:
+    """The weighting's state before the first step."""
+    if not _is_rowwise(weighting):
+        return weighting.init(tasks)
+    leaves, hits = _shared(shared, params)
+    return weighting.init(tasks, [leaves[i] for i in hits])
+
+
 def _balanced(weighting: Any, shared: str, rows: PyTree, values: Array, state: Any, key: Array) -> tuple[PyTree, Any]:
-    names = _tree.names(rows)
+    leaves, hits = _shared(shared, rows)
+    ours = [leaves[i] for i in hits]
+    if _is_rowwise(weighting):
+        moved, state = weighting.combine(ours, state, losses=values, key=key)
+    else:
+        weights, state = weighting.update(gramian_of(ours), state, losses=values, key=key)
+        moved = [weighted_sum(weights, leaf) for leaf in ours]
+    found = dict(zip(hits, moved, strict=True))
+    combined = [found[i] if i in found else jnp.sum(leaf, 0) for i, leaf in enumerate(leaves)]
+    return jax.tree.unflatten(jax.tree.structure(rows), combined), state
+
+
+def _shared(shared: str, tree: PyTree) -> tuple[list[Array], list[int]]:
+    """All leaves, and the places of those that tasks share."""
+    names = _tree.names(tree)
     hits = set(_tree.matching(names, shared, f"train_step: shared={shared!r}"))
-    leaves, form = jax.tree.flatten(rows)
-    gramian = gramian_of([leaf for leaf, name in zip(leaves, names, strict=True) if name in hits])
-    weights, state = weighting.update(gramian, state, losses=values, key=key)
-    combined = [
-        weighted_sum(weights, leaf) if name in hits else jnp.sum(leaf, 0)
-        for leaf, name in zip(leaves, names, strict=True)
-    ]
-    return jax.tree.unflatten(form, combined), state
+    return jax.tree.leaves(tree), [i for i, name in enumerate(names) if name in hits]
+
+
+def _is_rowwise(weighting: Any) -> bool:
+    return getattr(weighting, "rowwise", False)

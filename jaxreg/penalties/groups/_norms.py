@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
 from jaxreg.penalties.groups._grouping import Grouping
 
-_ROOT_STEPS = 40
+_ROOT_STEPS = 60
 
 
 def norm(x: Array, by: Grouping) -> Array:
@@ -35,28 +38,54 @@ def block_prox(x: Array, step: Array, by: Grouping) -> Array:
 
 
 def metric_prox(x: Array, step: Array, by: Grouping) -> Array:
-    """Minimise ‖z‖ + Σ (z - x)²/(2 step): z = x r/(r + step) where r = ‖z‖ makes ‖x/(r + step)‖ = 1.
-
-    1/‖x/(r + step)‖ is increasing and concave in r, so that Newton's steps from the left rise to the root.
-    """
+    """Minimise ‖z‖ + Σ (z - x)²/(2 step): z = x r/(r + step) where r = ‖z‖ makes ‖x/(r + step)‖ = 1."""
     free = step == 0
-    tau = jnp.where(free, 1.0, step)
-    zero = norm(jnp.where(free & (x != 0), jnp.inf, x / tau), by) <= 1
+    zero = norm(jnp.where(free & (x != 0), jnp.inf, x / jnp.where(free, 1.0, step)), by) <= 1
     finite = jnp.where(jnp.isfinite(step), step, 0.0)
     moving = jnp.where(jnp.isfinite(step), x, 0.0)
-    start = jnp.maximum(norm(moving, by) - by.max(jax.lax.stop_gradient(finite)), 0.0)
+    gone = by.spread(zero, x.shape)
+    norms = by.spread(_length(by, jnp.where(gone, 0.0, moving), finite), x.shape)
+    keep = norms / jnp.where(gone, 1.0, norms + finite)
+    return jnp.where(gone | ~jnp.isfinite(step), 0.0 * x, x * keep)
 
-    def newton(r: Array) -> Array:
-        reach = by.spread(r, x.shape) + finite
-        ratio = jnp.where(moving == 0, 0.0, moving / jnp.where(reach > 0, reach, 1.0))
-        n = norm(ratio, by)
-        slope = by.sum(jnp.square(ratio) / jnp.where(reach > 0, reach, 1.0))
-        gain = (n - 1.0) * n * n / jnp.where(slope > 0, slope, 1.0)
-        return jnp.where((slope > 0) & ~zero, jnp.maximum(r + gain, r), r)
 
-    tiny = jnp.finfo(x.dtype).tiny
-    root = jax.lax.fori_loop(0, _ROOT_STEPS, lambda _, r: newton(r), jax.lax.stop_gradient(start) + tiny)
-    root = newton(jax.lax.stop_gradient(root))  # one differentiable step carries the implicit derivative
-    norms, gone = by.spread(root, x.shape), by.spread(zero, x.shape)
-    keep = norms / (norms + jnp.where(gone, 1.0, finite))
-    return jnp.where(gone | ~jnp.isfinite(step), 0.0 * x, x * jnp.where(gone, 0.0, keep))
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _length(by: Grouping, x: Array, step: Array) -> Array:
+    """The r of every group, one number each: 0 where x is.
+
+    1/‖x/(r + step)‖ is increasing and concave in r, so that Newton's steps from the left rise to the root. There no
+    entry of x/(r + step) is above 1: nothing overflows.
+    """
+    beside, whole = by.max(jnp.maximum(jnp.abs(x) - step, 0.0)), norm(x, by)
+
+    def going(carry: tuple[Array, Array, Array]) -> Array:
+        return carry[1] & (carry[2] < _ROOT_STEPS)
+
+    def rise(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        r, _, count = carry
+        square, slope = (by.sum(a) for a in _ratios(x, step, by.spread(r, x.shape))[1:])
+        gain = (square - 1) / (1 + jnp.sqrt(square)) * square / jnp.where(slope > 0, slope, 1.0)
+        new = jnp.where(slope > 0, jnp.maximum(r + gain, r), r)
+        return new, jnp.any(new - r > 2 * jnp.finfo(x.dtype).eps * new), count + 1
+
+    start = jnp.maximum(beside, jnp.where(jnp.isfinite(whole), whole - by.max(step), whole))
+    return jax.lax.while_loop(going, rise, (start, jnp.ones((), bool), jnp.zeros((), jnp.int32)))[0]
+
+
+@_length.defjvp
+def _length_jvp(by: Grouping, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    """dr from Σ (x/(r + step))² = 1."""
+    (x, step), (dx, dstep) = primals, tangents
+    r = _length(by, x, step)
+    ratio, _, bend = _ratios(x, step, by.spread(r, x.shape))
+    total = by.sum(bend)
+    pull = jnp.where(x == 0, 0.0, bend / jnp.where(x == 0, 1.0, ratio))
+    moved = by.sum(pull * dx - bend * dstep)
+    return r, jnp.where(total > 0, moved / jnp.where(total > 0, total, 1.0), moved * 0)
+
+
+def _ratios(x: Array, step: Array, r: Array) -> tuple[Array, Array, Array]:
+    """x/(r + step), its squares, and these over r + step; 0 where x is."""
+    reach = jnp.where(x == 0, 1.0, r + step)
+    ratio = x / reach
+    return ratio, jnp.square(ratio), jnp.square(ratio) / reach
