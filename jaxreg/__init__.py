@@ -5,6 +5,7 @@ from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
 from jaxreg._version import __version__
+from jaxreg.fitted import FittedTasks, fit_tasks
 from jaxreg.losses import (
     Absolute,
     Cox,
@@ -25,6 +26,7 @@ from jaxreg.losses import (
     Tweedie,
     label_smoothing,
     offset,
+    per_task,
 )
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
@@ -90,7 +92,17 @@ from jaxreg.penalties import (
     learn_relation,
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
-from jaxreg.selection import CrossValidation, Tuned, adaptive_strengths, cross_validate, group_tasks, kfold, tune
+from jaxreg.selection import (
+    CrossValidation,
+    CrossValidationGrid,
+    Tuned,
+    adaptive_strengths,
+    cross_validate,
+    cross_validate_grid,
+    group_tasks,
+    kfold,
+    tune,
+)
 from jaxreg.solvers import (
     ADMM,
     FISTA,
@@ -153,6 +165,7 @@ __all__ = [
     "Cox",
     "offset",
     "label_smoothing",
+    "per_task",
     # penalties
     "Penalty",
     "Leafwise",
@@ -244,6 +257,8 @@ __all__ = [
     "kfold",
     "cross_validate",
     "CrossValidation",
+    "cross_validate_grid",
+    "CrossValidationGrid",
     "tune",
     "Tuned",
     "adaptive_strengths",
@@ -256,6 +271,8 @@ __all__ = [
     "metrics",
     # named multi-task models
     "multitask_models",
+    "fit_tasks",
+    "FittedTasks",
     # optax links
     "proximal",
     "proximal_step",
