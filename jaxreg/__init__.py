@@ -75,6 +75,7 @@ from jaxreg.penalties import (
     Penalty,
     Rank,
     RankBall,
+    Relation,
     Ridge,
     SecondOrderCone,
     Simplex,
@@ -88,9 +89,20 @@ from jaxreg.penalties import (
     TreeL2,
     TrendFilter,
     WeightedNuclear,
+    learn_relation,
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
-from jaxreg.selection import CrossValidation, CrossValidationGrid, cross_validate, cross_validate_grid, kfold
+from jaxreg.selection import (
+    CrossValidation,
+    CrossValidationGrid,
+    Tuned,
+    adaptive_strengths,
+    cross_validate,
+    cross_validate_grid,
+    group_tasks,
+    kfold,
+    tune,
+)
 from jaxreg.solvers import (
     ADMM,
     FISTA,
@@ -112,6 +124,7 @@ from jaxreg.solvers import (
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import (
     accelerated,
+    adaptive_proximal,
     aggregate,
     chain,
     dual_averaging,
@@ -119,6 +132,7 @@ from jaxreg.transforms import (
     proximal_step,
     prune,
     sparsity,
+    task_affinity,
     task_gramian,
     task_jacobian,
     weighted_gradient,
@@ -211,6 +225,8 @@ __all__ = [
     "Clustered",
     "Graph",
     "ToMean",
+    "Relation",
+    "learn_relation",
     # penalties: calculus
     "Composed",
     "Conjugate",
@@ -243,6 +259,9 @@ __all__ = [
     "CrossValidation",
     "cross_validate_grid",
     "CrossValidationGrid",
+    "tune",
+    "Tuned",
+    "adaptive_strengths",
     # data
     "moments",
     "Moments",
@@ -257,6 +276,7 @@ __all__ = [
     # optax links
     "proximal",
     "proximal_step",
+    "adaptive_proximal",
     "chain",
     "accelerated",
     "dual_averaging",
@@ -265,6 +285,8 @@ __all__ = [
     # tasks that share parameters
     "weightings",
     "aggregate",
+    "task_affinity",
+    "group_tasks",
     "task_gramian",
     "task_jacobian",
     "weighted_gradient",
