@@ -80,22 +80,28 @@ def relation(similarity: Any, ids: Sequence[Any], title: str = "similarity of ta
     names, S = [str(ids[t]) for t in order], S[np.ix_(order, order)]
     apart = S[~np.eye(tasks, dtype=bool)]
     high = np.abs(apart).max(initial=0) or 1.0
-    signed = bool((apart < 0).any())
-    side = min(max(4.0, 0.075 * tasks), 14.0)
+    low = -high if (apart < 0).any() else apart.min(initial=high if apart.size else 0.0)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(side + 1.8, side + 0.8))
+        figure = Figure()
         FigureCanvasAgg(figure)
-        ax = figure.subplots()
-        colours, low = ("RdBu_r", -high) if signed else ("viridis", apart.min(initial=0 if not apart.size else high))
-        picture = ax.imshow(S, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-        size = float(np.clip(62 * side / tasks, 3.5, 9))
-        ax.set_xticks(range(tasks), names, rotation=90, fontsize=size)
-        ax.set_yticks(range(tasks), names, fontsize=size)
-        ax.tick_params(length=1.5)
-        ax.spines[:].set_visible(False)
-        ax.set_title(title)
-        figure.colorbar(picture, ax=ax, shrink=0.7, label="similarity", extend="max" if S.max() > high else "neither")
+        _heat_map(figure, S, names, low, high, title)
     return figure
+
+
+def _heat_map(figure: Any, S: np.ndarray, names: Sequence[str], low: float, high: float, title: str) -> None:
+    tasks = len(names)
+    side = min(max(4.0, 0.075 * tasks), 14.0)
+    figure.set_size_inches(side + 1.8, side + 0.8)
+    ax = figure.subplots()
+    colours = "RdBu_r" if low < 0 else "viridis"
+    picture = ax.imshow(S, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    size = float(np.clip(62 * side / tasks, 3.5, 9))
+    ax.set_xticks(range(tasks), names, rotation=90, fontsize=size)
+    ax.set_yticks(range(tasks), names, fontsize=size)
+    ax.tick_params(length=1.5)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    figure.colorbar(picture, ax=ax, shrink=0.7, label="similarity", extend="max" if S.max() > high else "neither")
 
 
 def _clustered(S: np.ndarray) -> np.ndarray:
