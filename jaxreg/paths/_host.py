@@ -24,7 +24,7 @@ def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:
     safe = total if total > 0 else total.dtype.type(1)
     x_mean, y_mean = weights @ X / safe, weights @ y / safe
     root, features = np.sqrt(weights), X.shape[1]
-    xx, xy = np.zeros((features, features), X.dtype), np.zeros(y.shape[1:] + (features,), X.dtype)
+    xx, xy = np.zeros((features, features), X.dtype), np.zeros((*y.shape[1:], features), X.dtype)
     yc = root * (y - y_mean).T
     for first in range(0, len(X), _CHUNK):
         rows = slice(first, first + _CHUNK)

@@ -21,7 +21,6 @@ from jaxreg.solvers._entering import weighed
 from jaxreg.solvers.active_set import Fits
 from jaxreg.solvers.row_norms import Norms, Roots, compressed
 
-
 _WIDTHS = (128, 256, 512, 1024, 2048, 4096)
 
 

@@ -57,7 +57,8 @@ class Verdict(NamedTuple):
 class Model(Protocol):
     """Lanes of one model: how a working set is fitted, and how fits are judged on all features.
 
-    `grad` (F, p) or, with several outputs, (F, p, T) are the gradients where all penalised coefficients are zero, `widths` the sizes of working sets.
+    `grad` (F, p) or, with several outputs, (F, p, T) are the gradients where all penalised coefficients are zero,
+    `widths` the sizes of working sets.
     """
 
     part: Leafwise
@@ -195,7 +196,7 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
 
 @jax.jit
 def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array:
-    """How far each feature at zero would move at worst over a block: (F, B, p, ...) gradients and coefficients -> (F, p)."""
+    """How far each feature at zero would move at worst over a block: gradients and coefficients (F, B, p, ...)."""
     moved = jax.vmap(lambda g: jax.vmap(partial(enters, part))(g, strengths))(grad)
     idle = jnp.all(coef == 0, tuple(range(3, coef.ndim)))
     return jnp.max(jnp.where(idle, moved, 0.0), 1)

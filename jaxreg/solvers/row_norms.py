@@ -1,10 +1,11 @@
 """Least squares with several outputs and a penalty on the norms of rows, along strengths: Newton in a number per row.
 
-As k‖w‖ = min over e >= 0 of ½(‖w‖²/e + k²e), coefficients leave the problem: with M = A diag(e') Aᵀ + sI, e' = e/(1 + ce)
-and θ = M⁻¹Y they are W = e'V, V = Aᵀθ, and F(e) = ½s(<Y, θ> + Σ k²e) is convex and smooth in one number per feature
-(Micchelli and Pontil 2005; Bach et al. 2012, section 5). With u = V/(1 + ce) its slopes are ½s(k² - ‖u‖²) and its
-curvature s(Aᵀ M⁻¹ A ∘ UUᵀ). Newton's method runs on 1/‖u‖ = 1/k instead, for one feature a linear equation as in trust
-regions (Moré and Sorensen 1983), with e >= 0 kept inside of every step; where F would rise, the step is damped.
+As k‖w‖ = min over e >= 0 of ½(‖w‖²/e + k²e), coefficients leave the problem. With M = A diag(d) Aᵀ + sI, where
+d = e/(1 + ce), and θ = M⁻¹Y they are W = dV, V = Aᵀθ, and F(e) = ½s(<Y, θ> + Σ k²e) is convex and smooth in one number
+per feature (Micchelli and Pontil 2005; Bach et al. 2012, section 5). With u = V/(1 + ce) its slopes are ½s(k² - ‖u‖²)
+and its curvature is s(AᵀM⁻¹A ∘ UUᵀ) where c = 0. Newton's method runs on 1/‖u‖ = 1/k instead, for one feature a linear
+equation as in trust regions (Moré and Sorensen 1983), with e >= 0 kept inside of every step; where F would rise, the
+step is damped.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class Norms:
 
     weight: Array
     ridge: Array
+
+
+_Trail = tuple[Array, Array, Array, Array]
+"""The last e and the one before, and their strengths."""
 
 
 class _Point(NamedTuple):
@@ -101,7 +106,7 @@ def follow_rows(
     """
     first = jnp.sqrt(jnp.sum(jnp.square(start), 1)) / norms.weight
 
-    def one(carry: tuple[Array, ...], s: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def one(carry: _Trail, s: Array) -> tuple[_Trail, tuple[Array, ...]]:
         e, before, at, before_at = carry
         turn = jnp.where(before_at > at, (at - s) / jnp.where(before_at > at, before_at - at, 1.0), 0.0)
         begin = jnp.where(e > 0, jnp.maximum(e + turn * (e - before), 0.0), 0.0)
@@ -109,11 +114,11 @@ def follow_rows(
         W = _coef(end.at)
         value = 0.5 * _residual(roots, s, end.at) + weighed(s, part).leaf_value(W)
         moved = s < at
-        keep = (end.at.e, jnp.where(moved, e, before), s, jnp.where(moved, at, before_at))
+        keep = end.at.e, jnp.where(moved, e, before), s, jnp.where(moved, at, before_at)
         return keep, (W, value, end.gap, end.steps)
 
-    found = jax.lax.scan(one, (first, first, start_at, start_at), strengths)[1]
-    return Fits(*found, found[0][-1], strengths[-1])
+    coef, value, gap, steps = jax.lax.scan(one, (first, first, start_at, start_at), strengths)[1]
+    return Fits(coef, value, gap, steps, coef[-1], strengths[-1])
 
 
 def _coef(point: _Point) -> Array:
@@ -138,7 +143,7 @@ def _walk(roots: Roots, part: Leafwise, norms: Norms, ref: Reference, s: Array, 
     def body(walk: _Walk) -> _Walk:
         move = _move(roots, norms, walk.at, walk.damp)
         new = _point(roots, norms, s, jnp.maximum(walk.at.e + move, 0.0))
-        lower = new.F <= walk.at.F + slack
+        lower = walk.at.F + slack >= new.F
         gap = jnp.where(lower, certified(new), walk.gap)
         damp = jnp.where(lower, _EASED * walk.damp, jnp.maximum(walk.damp / _EASED, _DAMPED))
         return _Walk(jax.tree.map(partial(jnp.where, lower), new, walk.at), damp, walk.steps + 1, gap)
