@@ -5,6 +5,7 @@ from jaxreg._cache import enable_compilation_cache
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
 from jaxreg._version import __version__
+from jaxreg.fitted import FittedTasks, fit_tasks
 from jaxreg.losses import (
     Absolute,
     Cox,
@@ -25,6 +26,7 @@ from jaxreg.losses import (
     Tweedie,
     label_smoothing,
     offset,
+    per_task,
 )
 from jaxreg.moments import Moments, moments
 from jaxreg.paths import Path, path, strength_max
@@ -73,6 +75,7 @@ from jaxreg.penalties import (
     Penalty,
     Rank,
     RankBall,
+    Relation,
     Ridge,
     SecondOrderCone,
     Simplex,
@@ -86,9 +89,20 @@ from jaxreg.penalties import (
     TreeL2,
     TrendFilter,
     WeightedNuclear,
+    learn_relation,
 )
 from jaxreg.risk import linear, linear_params, multitask, ordinal, risk
-from jaxreg.selection import CrossValidation, cross_validate, kfold
+from jaxreg.selection import (
+    CrossValidation,
+    CrossValidationGrid,
+    Tuned,
+    adaptive_strengths,
+    cross_validate,
+    cross_validate_grid,
+    group_tasks,
+    kfold,
+    tune,
+)
 from jaxreg.solvers import (
     ADMM,
     FISTA,
@@ -110,6 +124,7 @@ from jaxreg.solvers import (
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import (
     accelerated,
+    adaptive_proximal,
     aggregate,
     chain,
     dual_averaging,
@@ -117,6 +132,7 @@ from jaxreg.transforms import (
     proximal_step,
     prune,
     sparsity,
+    task_affinity,
     task_gramian,
     task_jacobian,
     weighted_gradient,
@@ -149,6 +165,7 @@ __all__ = [
     "Cox",
     "offset",
     "label_smoothing",
+    "per_task",
     # penalties
     "Penalty",
     "Leafwise",
@@ -208,6 +225,8 @@ __all__ = [
     "Clustered",
     "Graph",
     "ToMean",
+    "Relation",
+    "learn_relation",
     # penalties: calculus
     "Composed",
     "Conjugate",
@@ -238,6 +257,11 @@ __all__ = [
     "kfold",
     "cross_validate",
     "CrossValidation",
+    "cross_validate_grid",
+    "CrossValidationGrid",
+    "tune",
+    "Tuned",
+    "adaptive_strengths",
     # data
     "moments",
     "Moments",
@@ -247,9 +271,12 @@ __all__ = [
     "metrics",
     # named multi-task models
     "multitask_models",
+    "fit_tasks",
+    "FittedTasks",
     # optax links
     "proximal",
     "proximal_step",
+    "adaptive_proximal",
     "chain",
     "accelerated",
     "dual_averaging",
@@ -258,6 +285,8 @@ __all__ = [
     # tasks that share parameters
     "weightings",
     "aggregate",
+    "task_affinity",
+    "group_tasks",
     "task_gramian",
     "task_jacobian",
     "weighted_gradient",

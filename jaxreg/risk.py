@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -161,15 +162,26 @@ class MultitaskRisk:
 
     def losses(self, predictions: Array, data: Data, rows: Array | None = None) -> Array:
         """One loss per task and example, shape (tasks, m)."""
-        return jax.vmap(self.risk.losses)(predictions, data, rows)
+        return self._each(lambda one, *rows: one.losses(*rows), predictions, data, rows)
 
     def conjugates(self, duals: Array, data: Data) -> Array:
         """The loss's conjugate per task and example, shape (tasks, m)."""
-        return jax.vmap(self.risk.conjugates)(duals, data)
+        return self._each(lambda one, *rows: one.conjugates(*rows), duals, data)
 
     def proxes(self, predictions: Array, data: Data, step: Any) -> Array:
         """The loss's prox at every prediction, in one step for all."""
-        return jax.vmap(lambda z, one: self.risk.proxes(z, one, step))(predictions, data)
+        return self._each(lambda one, z, rows: one.proxes(z, rows, step), predictions, data)
+
+    def _each(self, call: Callable[..., Any], *stacked: Any) -> Array:
+        """One call per task, of the risk with the task's own loss."""
+        if not self.loss.per_task:
+            return jax.vmap(lambda *one: call(self.risk, *one))(*stacked)
+        tasks = stacked[0].shape[0]
+
+        def own(task: Array, *one: Any) -> Array:
+            return call(replace(self.risk, loss=self.loss.at(task, tasks)), *one)
+
+        return jax.vmap(own)(jnp.arange(tasks), *stacked)
 
     def row_weights(self, data: Data, weights: ArrayLike | None = None) -> Array:
         """Sample weights divided by their sum within each task, times the task's weight; shape (tasks, m)."""

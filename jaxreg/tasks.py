@@ -39,13 +39,17 @@ def tasks(X: Any, y: Any = None, task_id: Any = None, weights: Any = None) -> Ta
     """Pad tasks of unequal size to one array; the padding has weight 0 and never counts.
 
     Give a list of (X_t, y_t), or X (n, p), y (n,) or (n, k), and task_id (n,), whose sorted distinct values become
-    `ids`; `weights` are sample weights, a list of (m_t,) or (n,). A task may have one row or none. Raises ValueError
-    or TypeError that names the task for shapes that do not match, NaN, or no tasks at all.
+    `ids`; or X (n, p) and responses Y (n, T) alone, one task per column, all on the same rows, with NaN where a
+    response is missing: its weight is 0. `weights` are sample weights, a list of (m_t,), or (n,), with responses also
+    (n, T). A task may have one row or none. Raises ValueError or TypeError that names the task for shapes that do not
+    match, NaN, or no tasks at all.
 
     >>> import numpy as np, jaxreg as jr
     >>> t = jr.tasks(np.ones((3, 2), "float32"), np.arange(3, dtype="float32"), ["b", "a", "b"])
     >>> t.ids, t.data[0].shape, t.weights.tolist()
     (('a', 'b'), (2, 2, 2), [[1.0, 0.0], [1.0, 1.0]])
+    >>> jr.tasks(np.ones((2, 3), "float32"), np.array([[1, np.nan], [3, 4]], "float32")).weights.tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
     """
     ids, blocks = _blocks(X, y, task_id, weights)
     width = max(1, max(len(block[1]) for block in blocks))
@@ -77,8 +81,10 @@ def _blocks(X: Any, y: Any, task_id: Any, weights: Any) -> tuple[tuple[Any, ...]
         if len(given) != len(X):
             raise ValueError(f"tasks: {len(given)} arrays of weights for {len(X)} tasks.")
         return tuple(range(len(X))), [_block(t, x, y, w) for t, ((x, y), w) in enumerate(zip(X, given, strict=True))]
+    if task_id is None and np.ndim(y) == 2:
+        return _responses(X, y, weights)
     if y is None or task_id is None:
-        raise TypeError("tasks: X goes with both y and task_id, or alone as a list of (X, y) pairs.")
+        raise TypeError("tasks: X goes with both y and task_id, with responses (n, T), or alone as a list of (X, y).")
     labels = np.asarray(task_id)
     if labels.ndim != 1 or len(labels) != len(X) or len(labels) != len(y):
         raise ValueError(f"tasks: X has {len(X)} rows, y {len(y)}, task_id shape {labels.shape}; they must agree.")
@@ -90,6 +96,20 @@ def _blocks(X: Any, y: Any, task_id: Any, weights: Any) -> tuple[tuple[Any, ...]
     rows = [np.flatnonzero(where == t) for t in range(len(names))]
     ids = tuple(name.item() for name in names)
     return ids, [_block(i, X[r], y[r], None if w is None else w[r]) for i, r in zip(ids, rows, strict=True)]
+
+
+def _responses(X: Any, Y: Any, weights: Any) -> tuple[tuple[Any, ...], list[Block]]:
+    """One task per column, on the rows of X; a missing response has weight 0."""
+    X, Y = (np.asarray(_validate.array("tasks", n, v, labels=n == "Y")) for n, v in (("X", X), ("Y", Y)))
+    if X.ndim != 2 or len(X) != len(Y) or not Y.size:
+        raise ValueError(f"tasks: X has shape {X.shape} and Y {Y.shape}, expected (n, features) and (n, tasks).")
+    given = np.ones(len(X), X.dtype) if weights is None else np.asarray(_validate.array("tasks", "weights", weights))
+    if given.shape not in ((len(X),), Y.shape):
+        raise ValueError(f"tasks: weights have shape {given.shape}, expected {(len(X),)} or {Y.shape} like Y.")
+    w = np.broadcast_to(given[:, None] if given.ndim == 1 else given, Y.shape)
+    there = ~np.isnan(Y) if Y.dtype.kind == "f" else np.ones(Y.shape, bool)
+    y, w = np.where(there, Y, 0).astype(Y.dtype), np.where(there, w, 0)
+    return tuple(range(Y.shape[1])), [_block(t, X, y[:, t], w[:, t]) for t in range(Y.shape[1])]
 
 
 def _block(name: Any, X: Any, y: Any, weights: Any) -> Block:

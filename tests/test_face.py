@@ -21,7 +21,10 @@ FLOORS = {
     **dict.fromkeys(ZOO, 1),
     **{f"jaxreg.{name}": 2 for name in ("risk", "metrics", "moments", "transforms", "stochastic")},
     "jaxreg.solvers": 3,
-    **{f"jaxreg.{name}": 4 for name in ("multitask_models", "paths", "selection", "sweeps", "tasks")},
+    **{
+        f"jaxreg.{name}": 4
+        for name in ("_fitted_file", "fitted", "multitask_models", "paths", "selection", "sweeps", "tasks")
+    },
     **{f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")},
 }
 EXTRAS = ("matplotlib", "orbax", "pandas", "psutil", "pyarrow", "rich", "sklearn", "xarray")

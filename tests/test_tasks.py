@@ -58,6 +58,53 @@ def test_several_outputs():
     assert jr.tasks(given).data[1].shape == (2, 4, 3)
 
 
+def test_missing_responses_weigh_nothing(x64):
+    """One task per column on shared rows; each equals the fit on the rows where its response is there."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(9, 3)), rng.normal(size=(9, 4))
+    Y[rng.random(Y.shape) < 0.3] = np.nan
+    Y[:, 2] = np.nan
+    made = jr.tasks(X, Y)
+    assert made.ids == (0, 1, 2, 3) and made.counts.tolist() == (~np.isnan(Y)).sum(0).tolist()
+    joint = jr.multitask(jr.risk(jr.linear, jr.Squared()))
+    found = jr.minimize(joint, 0.1 * jr.Ridge(), np.zeros((4, 3)), made.data, made.weights, tol=1e-12).params
+    for t, y in enumerate(Y.T):
+        A, b = X[~np.isnan(y)], y[~np.isnan(y)]
+        expected = np.linalg.solve(A.T @ A / max(len(b), 1) + 0.1 * np.eye(3), A.T @ b / max(len(b), 1))
+        np.testing.assert_allclose(found[t], expected, atol=1e-6)
+    weighted = jr.tasks(X, Y, weights=np.arange(9.0))
+    np.testing.assert_array_equal(weighted.weights, np.where(np.isnan(Y), 0, np.arange(9.0)[:, None]).T)
+    np.testing.assert_array_equal(jr.tasks(X, Y, weights=np.array(weighted.weights).T).weights, weighted.weights)
+
+
+def test_task_weights_are_the_tasks_terms_in_the_objective(x64):
+    made = jr.tasks(blocks((3, 4, 5)))
+    weights, W = np.array([1.0, 0.0, 2.5]), np.random.default_rng(1).normal(size=(3, 2))
+    each = [jr.risk(jr.linear, jr.Squared())(W[t], (X, y)) for t, (X, y) in enumerate(blocks((3, 4, 5)))]
+    joint = jr.multitask(jr.risk(jr.linear, jr.Squared()), task_weights=weights)
+    np.testing.assert_allclose(joint(W, made.data, made.weights), weights @ np.array(each), rtol=1e-5)
+    with pytest.raises(ValueError):
+        jr.multitask(jr.risk(jr.linear, jr.Squared()), task_weights=weights[:2])(W, made.data, made.weights)
+
+
+def test_hostile_tasks_are_fitted_beside_good_ones(x64):
+    """One row, none, a constant target, a duplicate, a scale of 1e6: each ridge fit is the closed form's."""
+    rng = np.random.default_rng(2)
+    X, w = rng.normal(size=(8, 3)), np.array([1.0, 2.0, 0.0])
+    given = [(X, X @ w), (X[:1], np.array([2.0])), (X[:0], np.zeros(0)), (X[:5], np.full(5, 3.0)), (X, X @ w)]
+    given.append((X, 1e6 * (X @ w)))
+    made = jr.tasks(given)
+    joint = jr.multitask(jr.risk(jr.linear, jr.Squared()))
+    sol = jr.minimize(joint, 0.1 * jr.Ridge(), jr.linear_params(made.data), made.data, made.weights, tol=1e-12)
+    assert sol.status == jr.Status.CONVERGED
+    for t, (A, b) in enumerate(given):
+        A, b = (a - a.mean(0) if len(a) else a for a in (A, b))
+        expected = np.linalg.solve(A.T @ A / max(len(b), 1) + 0.1 * np.eye(3), A.T @ b / max(len(b), 1))
+        np.testing.assert_allclose(sol.params["coef"][t], expected, atol=1e-3 * max(1.0, np.abs(b).max(initial=0)))
+    np.testing.assert_array_equal(sol.params["coef"][0], sol.params["coef"][4])
+    assert sol.params["coef"][1].tolist() == sol.params["coef"][2].tolist() == [0, 0, 0]
+
+
 def spoiled(value: float):
     given = blocks()
     given[3][0][2, 1] = value
@@ -88,6 +135,11 @@ WRONG = {
     "no rows": (lambda: jr.tasks(np.ones((0, 2)), np.ones(0), []), ValueError, "no rows"),
     "ids": (lambda: jr.tasks(np.ones((3, 2)), np.ones(3), [1, 2]), ValueError, "must agree"),
     "y alone": (lambda: jr.tasks(np.ones((3, 2)), np.ones(3)), TypeError, "task_id"),
+    "NaN in X": (lambda: jr.tasks(np.array([[np.nan], [1.0]]), np.ones((2, 2))), ValueError, "first in row 0"),
+    "infinite Y": (lambda: jr.tasks(np.ones((2, 1)), np.array([[1, 2], [1, np.inf]])), ValueError, "task 1 has NaN or"),
+    "Y rows": (lambda: jr.tasks(np.ones((2, 1)), np.ones((3, 2))), ValueError, r"expected \(n, features\)"),
+    "Y missing": (lambda: jr.tasks(np.ones((2, 1)), np.full((2, 2), np.nan)), ValueError, "every task is empty"),
+    "Y weights": (lambda: jr.tasks(np.ones((2, 1)), np.ones((2, 2)), weights=np.ones(3)), ValueError, "like Y"),
     "text": (lambda: jr.tasks([(np.array([["a"]]), np.ones(1))]), TypeError, "task 0"),
     "weights": (lambda: jr.tasks(blocks(), weights=[None]), ValueError, "1 arrays of weights for 4 tasks"),
     "negative": (lambda: jr.tasks(blocks((2,)), weights=[[-1.0, 1.0]]), ValueError, "weight >= 0"),

@@ -17,6 +17,7 @@ from jaxreg.losses.logistic import Logistic
 from jaxreg.losses.negative_binomial import NegativeBinomial
 from jaxreg.losses.offset import offset
 from jaxreg.losses.ordinal import Ordinal
+from jaxreg.losses.per_task import per_task
 from jaxreg.losses.plain import Plain
 from jaxreg.losses.poisson import Poisson
 from jaxreg.losses.quantile import Quantile
@@ -47,4 +48,5 @@ __all__ = [
     "Tweedie",
     "label_smoothing",
     "offset",
+    "per_task",
 ]

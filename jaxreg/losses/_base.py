@@ -20,8 +20,9 @@ class Loss:
     that the prox is; `smooth` that there is a gradient everywhere; `separable` that outputs do not interact;
     `rowwise` that examples do not (else the sample weights are a third argument); `labels` that targets are integer
     class labels; `soft` that targets may be probabilities; `mixable` that averages of targets are targets; `paired`
-    that targets are pairs on a last axis of their own; `quadratic` that it is half the squared error. `expects` says
-    in words which targets it `admits`.
+    that targets are pairs on a last axis of their own; `quadratic` that it is half the squared error; `per_task` that
+    tasks have losses of their own, that of task t being `at(t, tasks)`. `expects` says in words which targets it
+    `admits`.
     """
 
     expects: str = "any number"
@@ -36,6 +37,7 @@ class Loss:
     mixable: bool = True
     paired: bool = False
     quadratic: bool = False
+    per_task: bool = False
 
     def __call__(self, prediction: ArrayLike, target: ArrayLike) -> Array:
         """One number per example."""
@@ -48,6 +50,10 @@ class Loss:
     def prox(self, prediction: ArrayLike, target: ArrayLike, step: Any = 1.0) -> Array:
         """argmin_u step loss(u, target) + ½‖u - prediction‖². Raises TypeError where it is not known."""
         raise TypeError(f"{type(self).__name__} states no prox.")
+
+    def at(self, task: Any, tasks: int) -> Loss:
+        """The loss of one of so many tasks; its number may be traced."""
+        return self
 
     def check(self) -> None:
         """Raise ValueError if a concrete parameter of the loss is out of range; tracers pass."""

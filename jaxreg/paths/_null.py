@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxreg import _validate
+from jaxreg import _tree, _validate
 from jaxreg._typing import Array, PyTree
 from jaxreg.paths._design import Dense, Design
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._reduce import coefficient_part
+from jaxreg.solvers._reduce import centres, coefficient_part, coefficients
 
 _STEPS, _HALVINGS = 50, 30
 
@@ -32,6 +32,35 @@ def null_top(f: Smooth, penalty: Penalty, init: PyTree, design: Design | None = 
     pulled = (Dense(f.data[0]) if design is None else design).pull(_slopes(f, intercept))
     top, least = (float(x) for x in _excluded(part, pulled))
     return top if least > 0 and np.isfinite(top) else None
+
+
+def squared_null_top(f: Smooth, penalty: Penalty, init: PyTree) -> float | None:
+    """The same for squared loss, any number of outputs and tasks, and gauges on all coefficients."""
+    if _validate.traced(f, penalty, init):
+        return None
+    found = coefficients(f, penalty, init) if f.is_squared else None
+    if found is None or not isinstance(found.penalty, Leafwise):
+        return None
+    if not all(p is not None and p.gauge for p in found.penalty.parts(_tree.names(found.init))):
+        return None
+    top, least = (float(x) for x in _squared_excluded(f, penalty, init))
+    return top if least > 0 and np.isfinite(top) else None
+
+
+@jax.jit
+def _squared_excluded(f: Smooth, penalty: Penalty, init: PyTree) -> tuple[Array, Array]:
+    found = coefficients(f, penalty, init)
+    assert found is not None
+    null = _tree.zeros_like(init)
+    if found.intercept:
+        null = {**null, "intercept": centres(f)[1].astype(null["intercept"].dtype)}
+    pull = jax.tree.map(jnp.negative, jax.grad(f)(null))
+    if found.intercept:
+        own = {name: u for name, u in pull.items() if name != "intercept"}
+        pull = own if isinstance(found.init, dict) else own["coef"]
+    parts = found.penalty.parts(_tree.names(found.init))
+    floors = [jnp.asarray(part.leaf_floor()) for part in parts if part is not None]
+    return found.penalty.dual(pull), jnp.min(jnp.stack(floors)).astype(f.rows.dtype)
 
 
 @partial(jax.jit, static_argnums=1)

@@ -12,7 +12,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.paths._blocks import vector_problem
 from jaxreg.paths._design import Sparse
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
-from jaxreg.paths._null import null_top
+from jaxreg.paths._null import null_top, squared_null_top
 from jaxreg.paths._routes import Way, choose_way
 from jaxreg.paths._sparse import is_sparse, prepare_sparse
 from jaxreg.penalties import Penalty
@@ -90,6 +90,8 @@ def top_of_problem(where: str, posed: Posed, gauge: bool) -> Any:
     """The strength a path begins with: where everything is excluded, or almost."""
     design = posed.data[0] if isinstance(posed.data[0], Sparse) else None
     quick = null_top(posed.f, posed.penalty, posed.init, design)
+    if quick is None and design is None:
+        quick = squared_null_top(posed.f, posed.penalty, posed.init)
     if quick is not None:
         return quick
     if design is not None:

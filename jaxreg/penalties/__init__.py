@@ -5,7 +5,7 @@ from jaxreg.penalties._composed import Composed
 from jaxreg.penalties._conjugate import Conjugate
 from jaxreg.penalties._distance import Distance, SquaredDistance
 from jaxreg.penalties._envelope import Envelope
-from jaxreg.penalties.coupling import Chain, Clustered, Graph, ToMean
+from jaxreg.penalties.coupling import Chain, Clustered, Graph, Relation, ToMean, learn_relation
 from jaxreg.penalties.elementwise import L0, L1, MCP, SCAD, AsymmetricL1, LogSum, Lq, Ridge, SmoothL1
 from jaxreg.penalties.fused import TV1D, TV2D, GraphTV, TrendFilter
 from jaxreg.penalties.groups import (
@@ -93,6 +93,7 @@ __all__ = [
     "Penalty",
     "Rank",
     "RankBall",
+    "Relation",
     "Ridge",
     "SecondOrderCone",
     "Simplex",
@@ -106,4 +107,5 @@ __all__ = [
     "TreeL2",
     "TrendFilter",
     "WeightedNuclear",
+    "learn_relation",
 ]

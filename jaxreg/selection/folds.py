@@ -23,7 +23,16 @@ def kfold(n: int, k: int, key: Array | None = None) -> np.ndarray:
     """
     if not 2 <= k <= n:
         raise ValueError(f"kfold: k is {k} for n = {n} rows, expected 2 <= k <= n.")
-    order = np.arange(n) if key is None else np.asarray(jax.random.permutation(key, n))
+    return _masks(n, k, None if key is None else _generator(key))
+
+
+def _generator(key: Array) -> np.random.Generator:
+    """NumPy's generator seeded by a key: a permutation of each task's own size would be compiled for each."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
+
+
+def _masks(n: int, k: int, rng: np.random.Generator | None) -> np.ndarray:
+    order = np.arange(n) if rng is None else rng.permutation(n)
     masks = np.zeros((k, n), bool)
     for fold, rows in enumerate(np.array_split(order, k)):
         masks[fold, rows] = True
@@ -59,11 +68,11 @@ def _split(where: str, k: int, weights: np.ndarray, key: Array | None) -> np.nda
     most = int((flat > 0).sum(1).max())
     if not 2 <= k <= most:
         raise ValueError(f"{where}: folds is {k}, expected 2 <= folds <= {most}, the rows of the largest task.")
-    keys = [None] * len(flat) if key is None else list(jax.random.split(key, len(flat)))
-    for task, (w, task_key) in enumerate(zip(flat, keys, strict=True)):
+    rng = None if key is None else _generator(key)
+    for task, w in enumerate(flat):
         rows = np.flatnonzero(w > 0)
         if len(rows) >= k:
-            masks[:, task, rows] = kfold(len(rows), k, task_key)
+            masks[:, task, rows] = _masks(len(rows), k, rng)
         else:
             masks[np.arange(len(rows)), task, rows] = True
     return masks.reshape(k, *weights.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
@@ -63,6 +64,9 @@ class State(Protocol):
     step: Array
 
 
+Judge = Callable[[PyTree], tuple[Array, Array]]
+
+
 class Solver(Protocol):
     """`init(f, g, x)` and `update(f, g, state)`, data already bound in f.
 
@@ -100,17 +104,32 @@ def floored(tol: Array) -> Array:
 
 
 def run(
-    f: Smooth, g: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int, objective: Array | None = None
+    f: Smooth,
+    g: Penalty,
+    solver: Solver,
+    init: PyTree,
+    tol: Array,
+    max_steps: int,
+    objective: Array | None = None,
+    judge: Judge | None = None,
 ) -> Solution:
     """Iterate from `init` to a gap of `tol`; the parameters with the best certificate so far are returned.
 
-    `objective` replaces |f + g| at zero as the scale of the gap, for a problem reduced from another.
+    `objective` replaces |f + g| at zero as the scale of the gap. For a problem reduced from another, `judge` gives the
+    value and the gap of its parameters on the other one.
     """
-    return run_with_duals(f, g, solver, init, tol, max_steps, objective)[0]
+    return run_with_duals(f, g, solver, init, tol, max_steps, objective, judge)[0]
 
 
 def run_with_duals(
-    f: Smooth, g: Penalty, solver: Solver, init: PyTree, tol: Array, max_steps: int, objective: Array | None = None
+    f: Smooth,
+    g: Penalty,
+    solver: Solver,
+    init: PyTree,
+    tol: Array,
+    max_steps: int,
+    objective: Array | None = None,
+    judge: Judge | None = None,
 ) -> tuple[Solution, tuple[Dual, ...]]:
     """As `run`, with the dual variables of a splitting solver's terms."""
     init = g.split(init)[0].prox(init, 0.0)
@@ -122,7 +141,11 @@ def run_with_duals(
     if not isinstance(start, Splitting):
         need_one_prox(f, g, solver, init)
     duals = _duals(start)
-    value, gap = certify(f, g, init, ref, start.step, duals)
+
+    def judged(params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
+        return certify(f, g, params, ref, step, duals) if judge is None else judge(params)
+
+    value, gap = judged(init, start.step, duals)
     zero = jnp.zeros((), jnp.int32)
     first = _Carry(zero, start, gap, init, duals, value, gap, zero)
 
@@ -132,7 +155,7 @@ def run_with_duals(
     def body(c: _Carry) -> _Carry:
         state = jax.lax.fori_loop(0, stride, lambda _, s: solver.update(f, g, s), c.state)
         duals = _duals(state)
-        value, gap = certify(f, g, state.params, ref, state.step, duals)
+        value, gap = judged(state.params, state.step, duals)
         gap = jnp.where(_tree.all_finite(state.params), gap, jnp.nan)
         better = gap < c.best
         return _Carry(
@@ -172,13 +195,6 @@ def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_st
     status = jnp.where(end.best <= tol, Status.CONVERGED, status)
     status = jnp.where(jnp.any(f.rows > 0), status, Status.EMPTY)
     return jnp.where(valid(g, end.params), status, Status.INVALID_INPUT).astype(jnp.int8)
-
-
-def recertified(status: Array, gap: Array, tol: Array) -> Array:
-    """The status of a reduced problem's fit by its gap on the given problem."""
-    unfit = (status == Status.EMPTY) | (status == Status.INVALID_INPUT)
-    missed = jnp.where(status == Status.CONVERGED, Status.STALLED, status)
-    return jnp.where(unfit, status, jnp.where(gap <= tol, Status.CONVERGED, missed)).astype(status.dtype)
 
 
 def valid(g: Penalty, params: PyTree) -> Array:

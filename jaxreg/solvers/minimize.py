@@ -15,7 +15,7 @@ from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import certify
-from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored, recertified, run, run_with_duals
+from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
@@ -165,10 +165,12 @@ def _solve_with_duals(
             "'intercept'}} and a penalty on the coefficients; use FISTA() here."
         )
     ref = null_reference(f, penalty, init)
-    small = run(reduced.f, reduced.g, solver, reduced.init, MARGIN * floored(tol), max_steps, ref.objective)
-    params = reduced.restore(small.params)
-    value, gap = certify(f, penalty, params, ref, jnp.ones_like(ref.objective))
-    return Solution(params, value, gap, small.steps, recertified(small.status, gap, floored(tol))), ()
+
+    def judge(small: PyTree) -> tuple[Array, Array]:
+        return certify(f, penalty, reduced.restore(small), ref, jnp.ones_like(ref.objective))
+
+    fit = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective, judge)
+    return Solution(reduced.restore(fit.params), fit.value, fit.gap, fit.steps, fit.status), ()
 
 
 @solve.defjvp

@@ -1,5 +1,7 @@
 """Optax links and the task gradients they take."""
 
+from jaxreg.transforms.adaptive import AdaptiveState, adaptive_proximal
+from jaxreg.transforms.affinity import task_affinity
 from jaxreg.transforms.aggregate import AggregateState, aggregate
 from jaxreg.transforms.averaging import AcceleratedState, AveragingState, accelerated, dual_averaging
 from jaxreg.transforms.proximal import ProximalState, ProximalStep, chain, proximal, proximal_step
@@ -8,6 +10,7 @@ from jaxreg.transforms.task_gradients import TaskGradient, task_gramian, task_ja
 
 __all__ = [
     "AcceleratedState",
+    "AdaptiveState",
     "AggregateState",
     "AveragingState",
     "ProximalState",
@@ -16,6 +19,7 @@ __all__ = [
     "Sparsity",
     "TaskGradient",
     "accelerated",
+    "adaptive_proximal",
     "aggregate",
     "chain",
     "dual_averaging",
@@ -23,6 +27,7 @@ __all__ = [
     "proximal_step",
     "prune",
     "sparsity",
+    "task_affinity",
     "task_gramian",
     "task_jacobian",
     "weighted_gradient",

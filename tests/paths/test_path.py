@@ -89,6 +89,26 @@ def test_strength_max_leaves_out_what_is_unpenalised(x64):
     assert (made.status == 0).all()
 
 
+def test_strength_max_of_tasks_is_the_largest_pull_at_their_means(x64):
+    rng = np.random.default_rng(5)
+    X, y, rows = rng.normal(size=(3, 8, 4)), rng.normal(size=(3, 8)) + 7, rng.integers(0, 2, (3, 8)) + 0.0
+    rows[:, 0] = 1
+    share = rows / rows.sum(1, keepdims=True)
+    pull = np.einsum("tn,tnp,tn->tp", share, X, y - (share * y).sum(1, keepdims=True))
+    longest = np.abs(pull).sum(0).max()
+    expected = [
+        (jr.L2(axis=0), np.linalg.norm(pull, axis=0).max()),
+        (jr.LInf(axis=0), longest),
+        (jr.Nuclear(), np.linalg.norm(pull, 2)),
+    ]
+    joint, init = jr.multitask(SQUARED, axes=0), jr.linear_params((X, y))
+    for penalty, top in expected:
+        np.testing.assert_allclose(jr.strength_max(joint, penalty, (X, y), rows, init=init), top, rtol=1e-12)
+    dirty = jr.multitask_models.dirty(shared=2.0, own=3.0)
+    top = jr.strength_max(dirty.risk(), dirty.penalty, (X, y), rows, init=dirty.init((X, y)))
+    np.testing.assert_allclose(top, max(longest / 2, np.abs(pull).max() / 3), rtol=1e-12)
+
+
 def test_ridge_has_no_top_but_a_grid(x64):
     with pytest.raises(TypeError, match="not a gauge"):
         jr.strength_max(SQUARED, jr.Ridge(), sample())

@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import KFold, ShuffleSplit
 
 import jaxreg as jr
+from jaxreg.selection.folds import fold_masks
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
 LOGISTIC = jr.risk(jr.linear, jr.Logistic())
@@ -85,6 +86,15 @@ def test_a_number_is_contiguous_folds_as_in_scikit_learn():
     for k in (1, 5):
         with pytest.raises(ValueError, match="2 <= k <= n"):
             jr.kfold(4, k)
+
+
+def test_folds_split_every_task_evenly_and_by_the_key():
+    weights = np.array([[1, 1, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0]], float)
+    first, again, other = (fold_masks("here", 3, weights, jax.random.key(k)) for k in (0, 0, 1))
+    assert first.sum(2).T.tolist() == [[2, 2, 1], [1, 1, 1], [1, 0, 0]]
+    assert (first.sum(0) == (weights > 0)).all()
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
 
 
 def test_best_and_one_standard_error(x64):

@@ -254,3 +254,13 @@ def test_poisson_and_softmax_converge(dtype: np.dtype):
     risk = jr.risk(jr.linear, jr.Softmax())
     softmax = jr.minimize(risk, 0.05 * jr.L1(), np.zeros((5, 3), dtype), (X, labels), tol=tol)
     assert softmax.status == 0 and softmax.gap <= tol
+
+
+def test_a_reduced_fit_is_good_enough_for_the_given_problem(dtype: np.dtype):
+    """The dual bound of all rows is looser than that of the moments: the fit goes on until it, too, is within tol."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)).astype(dtype)[:30]
+    y = (X[:, 0] + 0.5 * rng.normal(size=30)).astype(dtype)
+    for strength in (0.05, 0.2):
+        sol = jr.minimize(SQUARED, strength * jr.L1(), np.zeros(4, dtype), (X, y))
+        assert sol.status == jr.Status.CONVERGED and sol.gap <= max(1e-6, 256 * np.finfo(dtype).eps)

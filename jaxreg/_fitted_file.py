@@ -1,0 +1,104 @@
+"""The file of a fitted multi-task model: an npz of arrays and one text of JSON, never a pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import os
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxreg import losses
+from jaxreg.losses import Loss, per_task
+from jaxreg.losses.per_task import PerTask
+
+FORMAT, VERSION = "jaxreg.FittedTasks", 1
+ARRAYS = ("coef", "intercept", "center", "scale", "counts", "gap", "status")
+_BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+
+def write(path: str | Path, arrays: dict[str, Any], ids: tuple[Any, ...], loss: Loss) -> None:
+    """Write a file whole or not at all. Raises TypeError for ids or a loss that JSON cannot keep."""
+    for name in ids:
+        if not isinstance(name, str | int | float) or (isinstance(name, float) and not math.isfinite(name)):
+            raise TypeError(f"save: task id {name!r} is {type(name).__name__}, expected text or finite numbers.")
+    about = {"format": FORMAT, "version": VERSION, "ids": list(ids), "loss": _described(loss)}
+    made: Any = {name: np.asarray(value) for name, value in arrays.items()}
+    target = Path(path)
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".jaxreg-", delete=False) as file:
+        try:
+            np.savez(file, about=np.array(json.dumps(about)), **made)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(file.name, 0o666 & ~mask)
+    os.replace(file.name, target)
+
+
+def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss]:
+    """Arrays, ids and loss. Raises ValueError for a file that is broken, foreign or of a newer version."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"load: there is no file {path}.")
+    try:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as held:
+            found = {name: held[name] for name in held.files}
+        about = json.loads(str(found.pop("about")))
+        if about["format"] != FORMAT:
+            raise ValueError(f"its format is {about['format']!r}")
+        if about["version"] != VERSION:
+            raise ValueError(f"its version is {about['version']!r}, this jaxreg reads {VERSION}; update jaxreg")
+        ids, loss = tuple(about["ids"]), _built(about["loss"])
+        _check(found, ids)
+    except _BROKEN as error:
+        raise ValueError(f"load: {path} is no file of FittedTasks.save that can be read: {error}.") from error
+    return found, ids, loss
+
+
+def _check(found: dict[str, np.ndarray], ids: tuple[Any, ...]) -> None:
+    if sorted(found) != sorted(ARRAYS):
+        raise ValueError(f"it holds {sorted(found)}, expected {sorted(ARRAYS)}")
+    tasks, features = len(ids), found["coef"].shape[-1] if found["coef"].ndim else 0
+    shapes: dict[str, tuple[int, ...]] = {
+        "coef": (tasks, features),
+        "intercept": (tasks,),
+        "center": (features,),
+        "scale": (features,),
+        "counts": (tasks,),
+        "gap": (),
+        "status": (),
+    }
+    for name, shape in shapes.items():
+        if found[name].shape != shape or found[name].dtype.kind not in "fiu":
+            raise ValueError(f"{name} is {found[name].dtype} of shape {found[name].shape}, expected numbers {shape}")
+    if len(set(ids)) != tasks:
+        raise ValueError("its task ids repeat")
+
+
+def _described(loss: Loss) -> Any:
+    """A named loss as its name and numbers; several of them as a list."""
+    if isinstance(loss, PerTask):
+        return [_described(loss.losses[k]) for k in loss.kinds]
+    name = type(loss).__name__
+    if getattr(losses, name, None) is not type(loss) or name == "Plain":
+        raise TypeError(f"save: {loss!r} is not one of jaxreg's named losses, which alone are kept in a file.")
+    values = {f.name: getattr(loss, f.name) for f in dataclasses.fields(loss)}  # type: ignore[arg-type]
+    plain = {k: v if isinstance(v, str | bool) else np.asarray(v).item() for k, v in values.items()}
+    return {"name": name, "values": plain}
+
+
+def _built(described: Any) -> Loss:
+    if isinstance(described, list):
+        return per_task([_built(one) for one in described])
+    kind = getattr(losses, described["name"], None) if described["name"] in losses.__all__ else None
+    if not (isinstance(kind, type) and issubclass(kind, Loss)):
+        raise ValueError(f"its loss {described['name']!r} is unknown")
+    return kind(**described["values"])
