@@ -1,4 +1,4 @@
-"""`python -m bench [path | cv | glm | sweep | multitask | tasks | prox | deep | links] [--smoke] [--case NAMES] ...`."""
+"""`python -m bench [path | cv | glm | sweep | multitask | tasks | prox | deep | links] [--smoke] [--case NAME] ...`."""
 
 from __future__ import annotations
 
