@@ -1,4 +1,4 @@
-"""`python -m bench [path | cv | glm | sweep | prox | deep | links] [--smoke] [--case NAME,...] [--data FILE] ...`."""
+"""`python -m bench [path | cv | glm | sweep | multitask | tasks | prox | deep | links] [--smoke] [--case NAME] ...`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from bench import deep, links, prox, sweep
+from bench import deep, links, multitask, prox, sweep, tasks
 from bench.cases import Case, chosen
 from bench.memory import measure
 from bench.players import players
@@ -22,7 +22,9 @@ _FOLDS = {"path": (0,), "cv": (FOLDS,), "glm": (0, FOLDS)}
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Times at equal achieved gap.")
-    parser.add_argument("command", nargs="?", default="path", choices=[*_FOLDS, "sweep", "prox", "deep", "links"])
+    parser.add_argument(
+        "command", nargs="?", default="path", choices=[*_FOLDS, "sweep", "multitask", "tasks", "prox", "deep", "links"]
+    )
     parser.add_argument("--smoke", action="store_true", help="one small case, a few seconds")
     parser.add_argument("--case", metavar="NAME[,NAME]", type=lambda text: text.split(","), help="these cases alone")
     parser.add_argument("--list", action="store_true", help="the names of the cases, and nothing else")
@@ -47,6 +49,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         given.cases = (
             list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
         )
+        if given.command == "tasks":
+            tasks.cases(given.smoke, given.case)
+        if given.command == "multitask":
+            multitask.cases(given.smoke, given.case)
     except ValueError as error:
         parser.error(str(error))
     return given
@@ -67,6 +73,10 @@ def main(argv: list[str] | None = None) -> int:
             return prox.main(given.smoke, given.out, given.repeats)
         if given.command == "sweep":
             return sweep.main(given.smoke, given.out, given.repeats)
+        if given.command == "multitask":
+            return multitask.main(given.smoke, given.out, given.repeats, given.case, given.gap)
+        if given.command == "tasks":
+            return tasks.main(given.smoke, given.out, given.case)
         return paths(given)
 
 

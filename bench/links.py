@@ -93,7 +93,7 @@ def network(widths: Sequence[int], seed: int = 0) -> dict[str, Any]:
 def apply(params: dict[str, Any], x: jax.Array) -> jax.Array:
     """Its scores, with relu between layers."""
     for i in range(len(params)):
-        x = (jax.nn.relu(x) if i else x) @ params[str(i)]["kernel"] + params[str(i)]["bias"]
+        x = (jax.nn.relu(x) if i else x) @ params[str(i)]["kernel"] + params[str(i)]["bias"][None]
     return x
 
 

@@ -2,10 +2,11 @@
 
 from jaxreg import metrics, multitask_models, stochastic, weightings
 from jaxreg._cache import enable_compilation_cache
+from jaxreg._fit_tasks import fit_tasks
 from jaxreg._pytree import pytree, static
 from jaxreg._validate import ConvergenceWarning, PrecisionWarning
 from jaxreg._version import __version__
-from jaxreg.fitted import FittedTasks, fit_tasks
+from jaxreg.fitted import FittedTasks
 from jaxreg.losses import (
     Absolute,
     Cox,

@@ -10,12 +10,14 @@ from typing import NoReturn
 
 from jaxreg.cli._app import run
 from jaxreg.cli._errors import InputError
+from jaxreg.cli._named import DEFAULT, NAMED
 
-_ABOUT = """Compare ways of sharing between tasks: one pooled model, independent ridge, lasso and elastic net, joint
-features, low rank, and shrinkage towards the tasks' mean. Each is cross-validated over a path of strengths on the same
-folds, then judged on the same held-out rows. Within a method all tasks use one strength; "independent" means that
-nothing couples them. Intercepts are each task's own and free, but "towards the mean" shrinks
-them too. Several targets are one task each. Tables, plots and coefficients are written to --out."""
+_ABOUT = """Compare ways of sharing between tasks: one pooled model, independent ridge, lasso and elastic net, and by
+default joint features, low rank, and shrinkage towards the tasks' mean; --sharing names others. Each is cross-validated
+over a path of strengths on the same folds, then judged on the same held-out rows; a way of sharing with two strengths
+is tried at three mixes of them. Within a method all tasks use one strength; "independent" means that nothing couples
+them. Intercepts are each task's own and free, but "towards the mean" shrinks them too. Several targets are one task
+each. Tables, plots and coefficients are written to --out."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--target", nargs="+", default=[], metavar="COLUMN", help="what to predict; several are one task each")
     add("--task", metavar="COLUMN", help="column that says which task a row belongs to")
     add("--loss", default="squared", choices=("squared", "logistic", "huber", "poisson"))
+    add(
+        "--sharing",
+        metavar="NAME[,NAME]|all",
+        help=f"the ways of sharing, by the names of jaxreg.multitask_models (default {','.join(DEFAULT)}): "
+        + ", ".join(NAMED),
+    )
     add("--folds", type=int, default=5, help="folds of the cross-validation, within each task (5)")
     add("--strengths", type=int, default=60, help="strengths on each path (60)")
     add("--test-share", type=float, default=0.25, help="share of each task's rows held out for the end (0.25)")

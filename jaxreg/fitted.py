@@ -14,10 +14,7 @@ from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.losses import Loss, Squared
-from jaxreg.multitask_models import FactorModel, Stages, TaskModel
-from jaxreg.solvers import Solution, minimize
-from jaxreg.solvers._loop import Solver
-from jaxreg.solvers.minimize import OnFail
+from jaxreg.solvers import Solution
 from jaxreg.tasks import Tasks
 
 
@@ -179,60 +176,6 @@ class FittedTasks:
         return (jnp.arange(tasks) == jnp.argmin(ranked)).astype(scores.dtype)
 
 
-def fit_tasks(
-    model: TaskModel | FactorModel | Stages,
-    tasks: Tasks,
-    loss: Loss | None = None,
-    *,
-    standardise: bool = False,
-    task_weights: ArrayLike | None = None,
-    solver: Solver | Literal["auto"] | None = None,
-    tol: ArrayLike = 1e-6,
-    max_steps: int = 10_000,
-    key: Array | None = None,
-    on_fail: OnFail = "warn",
-) -> FittedTasks:
-    """Fit a named multi-task model to tasks and keep what predicts: min Σₜ vₜ fₜ(wₜ) + penalty(W).
-
-    `model` is one of `jaxreg.multitask_models`, `loss` defaults to `Squared()`. With `standardise` features are scaled
-    to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
-    `FactorModel` needs a `key`; `Stages` take `tol` alone. Solver and the rest are as in `minimize`.
-
-    >>> import numpy as np, jaxreg as jr
-    >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")
-    >>> T = jr.tasks([(X, X[:, 0]), (X, X[:, 0] + 1)])
-    >>> fit = jr.fit_tasks(jr.multitask_models.mean_regularised(10.0), T)
-    >>> fit.predict(X, 1).round(1).tolist(), fit.predict_new(X).round(1).tolist()
-    ([1.0, 2.0, 3.0], [0.5, 1.5, 2.5])
-    """
-    center, scale = _moments(tasks) if standardise else (None, None)
-    X, y = tasks.data
-    if center is not None and scale is not None:
-        X = (X - center[None, None]) / scale[None, None]
-    given = Tasks((X, y), tasks.weights, tasks.ids)
-    if isinstance(model, Stages):
-        staged = model.fit(given, loss, task_weights, tol=float(tol))
-        return FittedTasks.of(staged.model, staged.fit, given, center=center, scale=scale, loss=loss)
-    if isinstance(model, FactorModel):
-        if key is None:
-            raise ValueError("fit_tasks: factors start at random: give key=jax.random.key(0), or another.")
-        init = model.init(given.data, key)
-    else:
-        init = model.init(given.data)
-    solution = minimize(
-        model.risk(loss, task_weights),
-        model.penalty,
-        init,
-        given.data,
-        given.weights,
-        solver=solver,
-        tol=tol,
-        max_steps=max_steps,
-        on_fail=on_fail,
-    )
-    return FittedTasks.of(model, solution, given, center=center, scale=scale, loss=loss)
-
-
 def cosine(W: Array) -> Array:
     """Cosines between rows, 0 beside a row of zeros and 1 on the diagonal."""
     size = jnp.linalg.norm(W, axis=1, keepdims=True)
@@ -253,14 +196,3 @@ def _whole(model: Any, params: PyTree, tasks: int) -> tuple[Array, Array]:
     if not isinstance(params, dict) or "intercept" not in params:
         return jnp.broadcast_to(coef, (tasks, coef.shape[-1])), jnp.zeros(tasks, coef.dtype)
     return jnp.broadcast_to(coef, (tasks, coef.shape[-1])), params["intercept"]
-
-
-def _moments(tasks: Tasks) -> tuple[Array, Array]:
-    """Weighted means and standard deviations over the rows of all tasks, 1 where a feature is constant."""
-    X, w = tasks.data[0], tasks.weights[..., None]
-    seen = jnp.where(w > 0, X, 0.0)
-    center = jnp.sum(w * seen, (0, 1)) / jnp.sum(w)
-    apart = jnp.where(w > 0, X - center[None, None], 0.0)
-    scale = jnp.sqrt(jnp.sum(w * jnp.square(apart), (0, 1)) / jnp.sum(w))
-    flat = scale <= 64 * jnp.finfo(scale.dtype).eps * jnp.maximum(jnp.abs(center), jnp.finfo(scale.dtype).tiny)
-    return center, jnp.where(flat, 1.0, scale)

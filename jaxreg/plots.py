@@ -1,4 +1,4 @@
-"""Four pictures of a comparison: CV curves, coefficient paths, error by task, sparsity."""
+"""Pictures of a comparison (CV curves, coefficient paths, error by task, sparsity), and of the relation of tasks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage  # type: ignore[import-untyped]
+from scipy.spatial.distance import squareform  # type: ignore[import-untyped]
 
 from jaxreg.cli._compare import Result, beyond_rounding
 from jaxreg.cli._problem import Problem
 from jaxreg.cli._verdict import error_name, shown, unit_name, winner
+from jaxreg.fitted import cosine
 
 INK, BLUE, ORANGE, GREY = "#222222", "#1f6fb4", "#d9730d", "#9a9a9a"
 STYLE: Any = {
@@ -30,7 +34,7 @@ MOST_LINES, FEW_TASKS = 400, 12
 
 
 def write(folder: Path, problem: Problem, results: Sequence[Result]) -> None:
-    """Write cv_curves.png, paths.png, error_by_task.png and sparsity.png into the folder."""
+    """Write cv_curves.png, paths.png, error_by_task.png, sparsity.png and, for several tasks, relation.png."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -42,6 +46,71 @@ def write(folder: Path, problem: Problem, results: Sequence[Result]) -> None:
             FigureCanvasAgg(figure)
             draw(figure, problem, results)
             figure.savefig(folder / f"{name}.png")
+    sharing = [r for r in results if r.method.kind == "sharing"]
+    if sharing:
+        best = winner(sharing)
+        title = f"{problem.table.name}: cosines of the tasks' coefficients by {best.method.name}"
+        relation(cosine(jnp.asarray(best.standardised)), problem.ids, title).savefig(folder / "relation.png")
+
+
+def relation(similarity: Any, ids: Sequence[Any], title: str = "similarity of tasks") -> Any:
+    """A heat map of how alike tasks are: similarity (T, T), its rows and columns in the order of a clustering.
+
+    Average linkage on the largest similarity less each puts tasks that are alike side by side. The result is a
+    matplotlib Figure, whose `savefig` writes it; labels stay readable up to about 160 tasks. Raises ValueError for a
+    similarity that is not square, symmetric and finite, or ids of another number.
+
+    >>> import numpy as np
+    >>> from jaxreg import plots
+    >>> figure = plots.relation(np.array([[1, 0, 0.9], [0, 1, 0.1], [0.9, 0.1, 1]]), ["a", "b", "c"])
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['b', 'c', 'a']
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    S = np.asarray(similarity, float)
+    tasks = len(ids)
+    if S.shape != (tasks, tasks) or not np.isfinite(S).all() or not np.allclose(S, S.T, atol=1e-4 * np.abs(S).max()):
+        raise ValueError(
+            f"relation: similarity has shape {S.shape} for {tasks} ids, expected symmetric finite numbers."
+        )
+    order = _clustered(S)
+    names, S = [str(ids[t]) for t in order], S[np.ix_(order, order)]
+    apart = S[~np.eye(tasks, dtype=bool)]
+    high = np.abs(apart).max(initial=0) or 1.0
+    low = -high if (apart < 0).any() else apart.min(initial=high if apart.size else 0.0)
+    with mpl.rc_context(STYLE):
+        figure = Figure()
+        FigureCanvasAgg(figure)
+        _heat_map(figure, S, names, low, high, title)
+    return figure
+
+
+def _heat_map(figure: Any, S: np.ndarray, names: Sequence[str], low: float, high: float, title: str) -> None:
+    tasks = len(names)
+    side = min(max(4.0, 0.075 * tasks), 14.0)
+    figure.set_size_inches(side + 1.8, side + 0.8)
+    ax = figure.subplots()
+    colours = "RdBu_r" if low < 0 else "viridis"
+    picture = ax.imshow(S, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    size = float(np.clip(62 * side / tasks, 3.5, 9))
+    ax.set_xticks(range(tasks), names, rotation=90, fontsize=size)
+    ax.set_yticks(range(tasks), names, fontsize=size)
+    ax.tick_params(length=1.5)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    figure.colorbar(picture, ax=ax, shrink=0.7, label="similarity", extend="max" if S.max() > high else "neither")
+
+
+def _clustered(S: np.ndarray) -> np.ndarray:
+    """An order in which tasks that are alike stand side by side."""
+    if len(S) < 3:
+        return np.arange(len(S))
+    apart = S.max() - (S + S.T) / 2
+    np.fill_diagonal(apart, 0.0)
+    return np.asarray(leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True)))
 
 
 def _grid(figure: Any, count: int, height: float = 2.6, **options: Any) -> list[Any]:

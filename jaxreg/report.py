@@ -84,6 +84,11 @@ def notes(problem: Problem, results: Sequence[Result]) -> list[str]:
                 f"{result.method.name}: {result.unconverged} of {result.gap.size} joint fits stopped above the gap "
                 f"asked for; the largest is {result.gap.max():.0e}."
             )
+        if result.mix is not None:
+            tried = ", ".join(f"{mix:g}" for mix in result.method.mixes)
+            lines.append(
+                f"{result.method.name}: its second strength is best at a share of {result.mix:g} (of {tried})."
+            )
     edge = [r.method.name for r in results if r.best == len(r.strengths) - 1]
     if edge:
         lines.append(f"Best at the weakest strength tried, so less may be better still: {', '.join(edge)}.")
@@ -172,6 +177,7 @@ def _numbers(problem: Problem, result: Result) -> dict[str, Any]:
         for name, (index, counted, loss) in chosen.items()
     }
     return {
+        "mix": result.mix,
         "cv_error": cv,
         "cv_standard_error": error,
         **numbers,

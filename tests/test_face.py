@@ -23,7 +23,16 @@ FLOORS = {
     "jaxreg.solvers": 3,
     **{
         f"jaxreg.{name}": 4
-        for name in ("_fitted_file", "fitted", "multitask_models", "paths", "selection", "sweeps", "tasks")
+        for name in (
+            "_fit_tasks",
+            "_fitted_file",
+            "fitted",
+            "multitask_models",
+            "paths",
+            "selection",
+            "sweeps",
+            "tasks",
+        )
     },
     **{f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")},
 }

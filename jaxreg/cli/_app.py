@@ -13,6 +13,7 @@ from jaxreg._cache import enable_compilation_cache
 from jaxreg.cli._compare import compare
 from jaxreg.cli._errors import InputError, need
 from jaxreg.cli._methods import methods
+from jaxreg.cli._named import chosen, fitting
 from jaxreg.cli._output import output
 from jaxreg.cli._problem import prepare
 from jaxreg.cli._progress import progress
@@ -27,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     from rich.console import Console
 
     _check(args)
+    names = chosen(args.sharing)
     if args.cache:
         _cache(args.cache)
     console, log = Console(), Console(stderr=True)
@@ -37,9 +39,12 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out or f"jaxreg-{table.name}")
     with output(out) as folder, jax.enable_x64(args.x64):
         problem = prepare(table, args.loss, args.folds, args.test_share, args.seed)
+        if args.sharing and len(problem.ids) == 1:
+            raise InputError("--sharing is for several tasks, and there is one; give --task or several --target.")
+        ways = methods(len(problem.ids), fitting(names, len(problem.ids), args.sharing == "all"))
         report.introduce(console, problem)
-        with progress(log, len(methods(len(problem.ids)))) as step:
-            results = compare(problem, args.strengths, step)
+        with progress(log, len(ways)) as step:
+            results = compare(problem, ways, args.strengths, step)
         report.write(folder, problem, results, vars(args), time.perf_counter() - start)
         plots.write(folder, problem, results)
     report.show(console, problem, results, time.perf_counter() - start, out)

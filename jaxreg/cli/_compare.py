@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,8 @@ import numpy as np
 
 import jaxreg as jr
 from jaxreg.cli._clock import Clock
-from jaxreg.cli._methods import LOSSES, Method, Setup, fits, methods, setup
+from jaxreg.cli._methods import LOSSES, Method, Setup, fits, setup
 from jaxreg.cli._problem import Problem
-from jaxreg.cli._strengths import strengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +22,8 @@ class Result:
     """A method's numbers. Errors are mean losses (mean squared errors for squared loss) in the units of the fit.
 
     `coef` (T, p) and `intercept` (T,) are in original units at the best strength; `standardised` (T, p) is the same
-    fit in the units of the fit, `path` (L, T, p) the fits along the path; `test_losses` has one array per task.
+    fit in the units of the fit, `path` (L, T, p) the fits along the path; `test_losses` has one array per task. Where
+    mixes of two strengths were tried, `mix` is the best and all else but `gap`, `unconverged` and `fits` is of it.
     """
 
     method: Method
@@ -45,6 +45,7 @@ class Result:
     fits: int
     compile_seconds: float
     run_seconds: float
+    mix: float | None = None
 
     @property
     def test(self) -> float:
@@ -57,26 +58,29 @@ class Result:
         return float(np.mean(np.concatenate(self.test_losses_one_se)))
 
 
-def compare(problem: Problem, num: int, progress: Callable[[str], AbstractContextManager[Any]]) -> list[Result]:
-    """Every method that suits the problem; `progress(name)` surrounds each."""
+def compare(
+    problem: Problem, ways: Sequence[Method], num: int, progress: Callable[[str], AbstractContextManager[Any]]
+) -> list[Result]:
+    """Every method; `progress(name)` surrounds each."""
     found: list[Result] = []
-    for method in methods(len(problem.ids)):
+    for method in ways:
         given = setup(method, problem)
-        grid = strengths(method.penalty, given.data, given.weights, given.share, problem.loss, num)
+        mixes = method.mixes or (0.5,)
         with progress(method.name), Clock() as clock:
-            cv = jr.cross_validate(
+            grid = jr.cross_validate_grid(
                 given.risk,
-                method.penalty,
+                given.penalty_of,
                 given.data,
-                strengths=grid,
+                mixes=mixes,
+                strengths=np.stack([given.grid(num, mix) for mix in mixes]),
                 weights=given.weights,
                 folds=given.folds,
                 init=given.init,
                 scoring=_Score(given.risk, problem.loss),
                 on_fail="ignore",
             )
-            jax.block_until_ready(cv)
-        found.append(_result(method, problem, given, cv, clock))
+            jax.block_until_ready(grid)
+        found.append(_result(method, problem, given, grid, clock))
     return found
 
 
@@ -96,9 +100,12 @@ def _times(loss: str) -> float:
     return 2.0 if loss == "squared" else 1.0
 
 
-def _result(method: Method, problem: Problem, given: Setup, cv: Any, clock: Clock) -> Result:
-    coefs, intercepts = fits(method, problem, cv.path.params)
+def _result(method: Method, problem: Problem, given: Setup, grid: Any, clock: Clock) -> Result:
+    cv = grid.best_run
+    coefs, intercepts = fits(method, problem, given, cv.path.params)
     best, one_se = int(cv.best), int(cv.one_se)
+    gaps = [np.concatenate([np.asarray(run.gap), np.asarray(run.path.gap)[None]]) for run in grid.runs]
+    failed = [np.append(np.asarray(run.status).ravel(), np.asarray(run.path.status)) for run in grid.runs]
     coef, intercept = original(problem, coefs[best], intercepts[best])
     tasks = 1 if method.kind == "pooled" else len(problem.ids)
     return Result(
@@ -106,8 +113,8 @@ def _result(method: Method, problem: Problem, given: Setup, cv: Any, clock: Cloc
         strengths=np.asarray(cv.strengths),
         mean=np.asarray(cv.mean),
         error=np.asarray(cv.standard_error),
-        gap=np.concatenate([np.asarray(cv.gap), np.asarray(cv.path.gap)[None]]),
-        unconverged=int((np.asarray(cv.status) != 0).sum() + (np.asarray(cv.path.status) != 0).sum()),
+        gap=np.concatenate(gaps),
+        unconverged=int((np.concatenate(failed) != 0).sum()),
         best=best,
         one_se=one_se,
         coef=coef,
@@ -118,9 +125,10 @@ def _result(method: Method, problem: Problem, given: Setup, cv: Any, clock: Cloc
         test_losses_one_se=held_out_losses(problem, *original(problem, coefs[one_se], intercepts[one_se])),
         counted=_count(method, coefs[best]),
         counted_one_se=_count(method, coefs[one_se]),
-        fits=cv.strengths.size * (len(given.folds) + 1) * tasks,
+        fits=grid.strengths.size * (len(given.folds) + 1) * tasks,
         compile_seconds=clock.compile,
         run_seconds=clock.run,
+        mix=float(grid.mixes[grid.best[0]]) if method.mixes else None,
     )
 
 

@@ -69,6 +69,12 @@ def spread(coef: Array, index: Array, features: int) -> Array:
     return jnp.zeros((*coef.shape[:-1], features), coef.dtype).at[..., index].set(coef, mode="drop")
 
 
+def spread_rows(coef: Array, index: Array, features: int) -> Array:
+    """As `spread` with an axis of outputs: (..., width, T) to (..., features, T)."""
+    shape = (*coef.shape[:-2], features, coef.shape[-1])
+    return jnp.zeros(shape, coef.dtype).at[..., index, :].set(coef, mode="drop")
+
+
 @jax.jit
 def solve_block(
     gram: Gram, part: Leafwise, ref: Reference, strengths: Array, last: Array, at: Array, tol: Array

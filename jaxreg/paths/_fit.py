@@ -12,6 +12,8 @@ from jaxreg.paths._glm_sets import GlmLanes
 from jaxreg.paths._gram import by_moments
 from jaxreg.paths._lanes import fit_lanes
 from jaxreg.paths._posed import Posed
+from jaxreg.paths._row_norms import Rows, by_row_moments
+from jaxreg.paths._row_sets import RowLanes
 from jaxreg.paths._squared_sets import SquaredLanes
 from jaxreg.paths._working_set import Model, by_working_sets
 from jaxreg.solvers._loop import Solution
@@ -36,7 +38,11 @@ def fit_all(
         route = route if route != "working set" else "rows" if squared else "generic"
         if not squared or (posed.data[0].shape[1] > _DENSE and route == "rows"):
             return _generic(posed, route, masks, order, strengths, tol, max_steps)
-        found = by_moments(posed.data, posed.weights, masks, order, vector, grid, tol)
+        sample = posed.data, posed.weights, masks, order
+        if isinstance(vector, Rows):
+            found = by_row_moments(*sample, vector, grid, tol)
+        else:
+            found = by_moments(*sample, vector, grid, tol)
     return Lanes(_finished(posed, every, grid, found[0], tol, max_steps), found[1]), route
 
 
@@ -50,6 +56,8 @@ def lane_weights(weights: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
 def _model(posed: Posed, every: np.ndarray, masks: np.ndarray | None) -> Model:
     (X, y), vector = posed.data, posed.way.vector
     assert vector is not None
+    if isinstance(vector, Rows):
+        return RowLanes(posed.data, posed.weights, masks, vector)
     if isinstance(X, Sparse) or not posed.f.is_squared:
         design = X if isinstance(X, Sparse) else Dense(X)
         return GlmLanes(posed.risk, design, y, every, masks, vector)

@@ -43,7 +43,7 @@ def by_moments(
     """Fit all lanes over all strengths, on the host; held-out scores (K, L) of the folds."""
     part, intercept = vector
     features = data[0].shape[1]
-    samples = _samples(*_moments(*data, weights, masks, order), bucket(features), intercept)
+    samples = _samples(*all_moments(*data, weights, masks, order), bucket(features), intercept)
     wide = _widened(part, bucket(features), features)
     count = 1 if masks is None else len(masks) + 1
     starts = np.asarray(_starts(samples, wide, strengths[0]))
@@ -84,10 +84,10 @@ def _widened(part: Leafwise, size: int, features: int) -> Leafwise:
     return gather(part, jnp.arange(size), features)
 
 
-def _moments(
+def all_moments(
     X: Array, y: Array, weights: Array, masks: np.ndarray | None, order: np.ndarray | None
 ) -> tuple[Moments | None, Moments]:
-    """Moments of each fold's held-out rows, and of the training rows of every lane: less the fold's own by folds."""
+    """Moments of each fold's held-out rows, and of the training rows of every lane, the last one of all rows."""
     if on_host(X):
         rows = np.asarray(X), np.asarray(y), np.asarray(weights)
         whole, of = partial(host_moments, *rows), partial(host_fold_moments, *rows)

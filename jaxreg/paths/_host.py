@@ -24,15 +24,15 @@ def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:
     safe = total if total > 0 else total.dtype.type(1)
     x_mean, y_mean = weights @ X / safe, weights @ y / safe
     root, features = np.sqrt(weights), X.shape[1]
-    xx, xy = np.zeros((features, features), X.dtype), np.zeros(features, X.dtype)
-    yc = root * (y - y_mean)
+    xx, xy = np.zeros((features, features), X.dtype), np.zeros((*y.shape[1:], features), X.dtype)
+    yc = root * (y - y_mean).T
     for first in range(0, len(X), _CHUNK):
         rows = slice(first, first + _CHUNK)
         Z = X[rows] - x_mean
         Z *= root[rows, None]
         xx += Z.T @ Z
-        xy += yc[rows] @ Z
-    return Moments(*(jnp.asarray(v) for v in (total, x_mean, y_mean, xx, xy, yc @ yc)))
+        xy += yc[..., rows] @ Z
+    return Moments(*(jnp.asarray(v) for v in (total, x_mean, y_mean, xx, xy.T, np.sum(yc * yc, -1))))
 
 
 def host_fold_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> Moments:

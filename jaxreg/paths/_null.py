@@ -50,7 +50,7 @@ def squared_null_top(f: Smooth, penalty: Penalty, init: PyTree) -> float | None:
 @jax.jit
 def _squared_excluded(f: Smooth, penalty: Penalty, init: PyTree) -> tuple[Array, Array]:
     found = coefficients(f, penalty, init)
-    assert found is not None
+    assert found is not None and isinstance(found.penalty, Leafwise)
     null = _tree.zeros_like(init)
     if found.intercept:
         null = {**null, "intercept": centres(f)[1].astype(null["intercept"].dtype)}

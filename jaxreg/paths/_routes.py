@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from jaxreg._typing import PyTree
 from jaxreg.paths._blocks import Vector, vector_problem
 from jaxreg.paths._lanes import way_of
+from jaxreg.paths._row_norms import Rows, rows_problem
 from jaxreg.penalties import Penalty
 from jaxreg.solvers._loop import Solver
 from jaxreg.solvers._problem import Smooth
@@ -16,10 +17,10 @@ _NARROW = 256
 
 
 class Way(NamedTuple):
-    """A route, and the vector problem of active sets where they serve it."""
+    """A route, and the problem of active sets or of norms of rows where they serve it."""
 
     route: str
-    vector: Vector | None
+    vector: Vector | Rows | None
 
 
 def choose_way(
@@ -27,12 +28,15 @@ def choose_way(
 ) -> Way:
     """The route asked for, or the fastest one. Raises ValueError for one that does not exist or cannot serve."""
     natural = way_of(f, penalty, init)
-    vector = vector_problem(f, penalty, init) if solver in (None, "auto") else None
+    vector: Vector | Rows | None = None
+    if solver in (None, "auto"):
+        vector = vector_problem(f, penalty, init) or rows_problem(f, penalty, init)
     can = {"generic", natural} | ({"working set"} if vector else set())
     if vector is not None and f.is_squared:
         can |= {"moments", "rows"}
     if route is None:
-        wide = vector is not None and natural != "moments" and f.data[0].shape[1] > _NARROW
+        many = isinstance(vector, Rows) or f.data[0].shape[1] > _NARROW
+        wide = vector is not None and natural != "moments" and many
         route = "working set" if wide else natural
     if route not in can:
         raise ValueError(f"{where}: route is {route!r}, expected one of {sorted(can)} for this problem, or None.")

@@ -28,7 +28,8 @@ _COARSE, _DEEPEST = 0.75, 1e-6
 class Fit(NamedTuple):
     """One lane's block on a working set, in all features.
 
-    Coefficients (B, p), intercepts, what the judge reads of every row (B, n), steps, and the last solution.
+    Coefficients (B, p), intercepts, what the judge reads of every row (B, n), steps, and the last solution. With
+    several outputs they have an axis more.
     """
 
     coef: Array
@@ -56,7 +57,8 @@ class Verdict(NamedTuple):
 class Model(Protocol):
     """Lanes of one model: how a working set is fitted, and how fits are judged on all features.
 
-    `grad` (F, p) are the gradients where all penalised coefficients are zero, `widths` the sizes of working sets.
+    `grad` (F, p) or, with several outputs, (F, p, T) are the gradients where all penalised coefficients are zero,
+    `widths` the sizes of working sets.
     """
 
     part: Leafwise
@@ -118,7 +120,7 @@ class _Run:
 
     def __init__(self, model: Model, starts: np.ndarray, tol: Array) -> None:
         self.model, self.tol = model, tol
-        zero, none = jnp.zeros(model.grad.shape[1], tol.dtype), jnp.zeros((1, 0), tol.dtype)
+        zero, none = jnp.zeros(model.grad.shape[1:], tol.dtype), jnp.zeros((1, 0), tol.dtype)
         self.width = model.widths[0]
         self.fits = [Fit(zero[None], jnp.zeros(1, tol.dtype), none, none, zero, at) for at in starts]
         self.grad = self.before = model.grad
@@ -130,7 +132,7 @@ class _Run:
         before = self.before_at if self.before_at is not None else start
         steps = (np.asarray(s, self.tol.dtype) for s in (start, before, block[-1]))
         ranks = np.array(_expected(self.grad, self.before, self.model.part, *steps))
-        used = np.stack([np.asarray(fit.last) != 0 for fit in self.fits])
+        used = np.stack([_in_use(fit.last[None]) for fit in self.fits])
         sets = [self._choose(u, r) for u, r in zip(used, ranks, strict=True)]
         begun, fits = self.fits, list(self.fits)
         todo = list(range(len(sets)))
@@ -143,7 +145,7 @@ class _Run:
             if not todo:
                 break
             for lane in todo:
-                used = (np.asarray(fits[lane].coef) != 0).any(0) | (missed[lane] > 0)
+                used = _in_use(fits[lane].coef) | (missed[lane] > 0)
                 sets[lane] = self._choose(used, ranks[lane])
         self.fits, self.grad = fits, verdict.grad
         self.before_at = float(block[-2]) if block[-2] > block[-1] else None
@@ -175,6 +177,12 @@ class _Run:
         return np.pad(chosen, (0, room), constant_values=self.model.grad.shape[1]).astype(np.int32)
 
 
+def _in_use(coef: Array) -> np.ndarray:
+    """The features of coefficients (B, p, ...) that are not zero somewhere."""
+    used = (np.asarray(coef) != 0).any(0)
+    return used.any(tuple(range(1, used.ndim)))
+
+
 @jax.jit
 def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: Array, to: Array) -> Array:
     """How far coefficients at zero would move at the strength `to`, by gradients extrapolated, with slack."""
@@ -188,6 +196,7 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
 
 @jax.jit
 def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array:
-    """How far each feature at zero would move at worst over a block: (F, B, p) gradients and coefficients -> (F, p)."""
+    """How far each feature at zero would move at worst over a block: gradients and coefficients (F, B, p, ...)."""
     moved = jax.vmap(lambda g: jax.vmap(partial(enters, part))(g, strengths))(grad)
-    return jnp.max(jnp.where(coef == 0, moved, 0.0), 1)
+    idle = jnp.all(coef == 0, tuple(range(3, coef.ndim)))
+    return jnp.max(jnp.where(idle, moved, 0.0), 1)

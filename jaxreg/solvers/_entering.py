@@ -25,8 +25,9 @@ def weighed(strength: Array, part: Leafwise) -> Leafwise:
 
 
 def enters(part: Leafwise, grad: Array, strength: Array) -> Array:
-    """How far a coefficient at zero would move: positive where zero is not optimal."""
-    return jnp.abs(weighed(strength, part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
+    """How far each feature's coefficients at zero would move, at most: positive where zero is not optimal."""
+    moved = jnp.abs(weighed(strength, part).leaf_prox(-grad, jnp.ones((), grad.dtype)))
+    return jnp.max(moved, tuple(range(1, moved.ndim)))
 
 
 def quiet(part: Leafwise, grad: Array, strongest: Array) -> Array:

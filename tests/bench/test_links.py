@@ -35,6 +35,7 @@ def test_the_large_network_has_ten_million_parameters_and_the_links_their_optimi
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of torch, where it is installed
 def test_the_small_size_runs(tmp_path: Path):
     assert main(["links", "--smoke", "--repeats", "2", "--out", str(tmp_path)]) == 0
     kept = json.loads((tmp_path / "links-smoke.json").read_text(encoding="utf-8"))["results"]

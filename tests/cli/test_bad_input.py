@@ -50,6 +50,9 @@ def write(path: Path, table: pd.DataFrame, **columns: object) -> str:
         (["hsb", "--test-share", "1.5"], "--test-share"),
         (["hsb", "--seed", "-1"], "--seed"),
         (["hsb", "--loss", "zero-one"], "--loss"),
+        (["hsb", "--sharing", "trace"], "'trace' is unknown; expected all, or some of adaptive, clustered"),
+        (["hsb", "--sharing", "dirty,"], "'' is unknown"),
+        (["hsb", "--sharing", "convex_clustering"], "up to 20 tasks, there are 160"),
         (["hsb", "--folds", "40"], "fewer than the 40 folds"),
     ],
 )
@@ -64,6 +67,7 @@ def test_arguments(words: Words, expected: str, refused: Callable[[Words], str])
         (["--target", "nope"], "no column 'nope'"),
         (["--target", "y", "--task", "nope"], "no column 'nope'"),
         (["--target", "y", "--task", "y"], "twice"),
+        (["--target", "y", "--sharing", "dirty"], "--sharing is for several tasks"),
         (["--target", "colour"], "text such as 'blue'"),
         (["--target", "colour", "--loss", "logistic"], "two values"),
         (["--target", "y", "--loss", "logistic"], "needs two"),

@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from jaxreg.__main__ import main
+from jaxreg.cli._named import MIXES, NAMED
 from jaxreg.cli._problem import prepare
+from jaxreg.cli._scale import scale_of
 from jaxreg.cli._table import load
 
-FILES = ["coefficients.csv", "cv_curves.png", "error_by_task.png", "paths.png", "result.json", "sparsity.png"]
+SINGLE = ["coefficients.csv", "cv_curves.png", "error_by_task.png", "paths.png", "result.json", "sparsity.png"]
+FILES = sorted([*SINGLE, "relation.png"])
 METHODS = [
     "pooled",
     "independent ridge",
@@ -90,6 +93,44 @@ def test_tasks_end_to_end(csv: Path, table: pd.DataFrame, capsys: pytest.Capture
     assert (out / "coefficients.csv").read_bytes() == before
 
 
+def test_named_ways_of_sharing_and_their_mixes(csv: Path, table: pd.DataFrame) -> None:
+    out = csv.parent / "out"
+    names = "dirty,common_and_own,low_rank"
+    words = [str(csv), "--target", "y", "--task", "group", *QUICK, "--sharing", names, "--out", str(out)]
+    assert main(words) == 0
+    result, coefficients = read(out)
+    assert list(result["methods"]) == [*METHODS[:4], "dirty", "common and own", "low rank"]
+    held = table.iloc[result["data"]["test_rows"]]
+    for name, mixed in (("dirty", True), ("common and own", True), ("low rank", False)):
+        numbers = result["methods"][name]
+        predicted = predictions(held, coefficients[coefficients["method"] == name], held["group"])
+        assert np.sqrt(np.mean((held["y"] - predicted) ** 2)) == pytest.approx(numbers["best"]["held_out_error"])
+        assert numbers["largest_gap"] <= 1e-6 and numbers["unconverged"] == 0
+        assert numbers["mix"] in MIXES if mixed else numbers["mix"] is None
+        assert numbers["fits"] == 6 * 4 * 4 * (len(MIXES) if mixed else 1)
+    assert any("share of" in note for note in result["notes"])
+
+
+def test_every_named_way_excludes_everything_at_the_top_of_its_path(x64: None, csv: Path) -> None:
+    """Beside the intercepts, where it excludes anything; so that mixes begin where their paths do."""
+    problem = prepare(load(str(csv), ["y"], "group", "squared", False), "squared", 3, 0.25, 0)
+    share = problem.counts / problem.counts.sum()
+    scale = scale_of(problem.train.data, problem.train.weights, share, "squared")
+    X, y = (np.asarray(a) for a in problem.train.data)
+    w = np.asarray(problem.train.weights) / problem.counts[:, None]
+    level = (w * y).sum(1)
+    for name, named in NAMED.items():
+        if named.smooth or name in ("adaptive", "convex_clustering", "temporal", "fused_sparse_group"):
+            continue
+        for mix in named.mixes or (0.5,):
+            model = named.make(scale, mix)
+            top = float(named.grid(scale, 5, mix)[0])
+            null = {**model.init(problem.train.data), "intercept": level}
+            grad = jax.grad(model.risk(None, share))(null, (X, y), problem.train.weights)
+            moved = (1.0001 * top * model.penalty).prox(jax.tree.map(lambda a, g: a - g, null, grad), 1.0)
+            assert all((np.asarray(v) == 0).all() for k, v in moved.items() if k != "intercept"), name
+
+
 def test_several_targets_are_tasks_in_standard_deviations(csv: Path, table: pd.DataFrame) -> None:
     path, out = csv.parent / "targets.parquet", csv.parent / "out"
     table[["a", "b", "c", "y", "z"]].to_parquet(path)
@@ -133,7 +174,7 @@ def test_npz_in_single_precision(tmp_path: Path, table: pd.DataFrame) -> None:
     np.savez(path, X=table[["a", "b"]].to_numpy(), y=table["y"].to_numpy())
     assert main([str(path), *QUICK, "--no-x64", "--out", str(out)]) == 0
     result, _ = read(out)
-    assert result["data"]["features"] == ["x0", "x1"] and sorted(p.name for p in out.iterdir()) == FILES
+    assert result["data"]["features"] == ["x0", "x1"] and sorted(p.name for p in out.iterdir()) == SINGLE
     assert all(1e-9 < n["largest_gap"] < 1e-3 for n in result["methods"].values())
 
 
