@@ -327,10 +327,12 @@ def law_repr(member: Member, dtype: Any) -> None:
 
 
 def law_ends(member: Member, dtype: Any) -> None:
-    """13: strength 0 leaves the domain alone; strength infinity is the limit of large ones."""
+    """13: strength 0 and step 0 leave the domain alone; strength infinity is the limit of large ones."""
     xs, steps = points(member, dtype, 0.5)
     ones = np.ones_like(steps)
     inside = proxes(member.penalty, xs, steps)
+    still = proxes(member.penalty, inside, np.zeros_like(steps))
+    assert np.array_equal(flat(still), flat(inside)), "a step of 0 moves a point of the domain"
     close(proxes(0.0 * member.penalty, inside, ones), inside, dtype, units=256)
     if isinstance(member.penalty, Sum) and not member.penalty.centred:
         return  # infinite strengths on terms with different minimisers contradict each other

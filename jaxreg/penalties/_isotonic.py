@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxreg._typing import Array
 
-_BLOCK = _FEW = 8
+_BLOCK = 8
 
 
 @jax.custom_jvp
@@ -68,33 +68,17 @@ def _blocks(y: Array, w: Array) -> Array:
 
 
 def _meeting(left: Array, right: Array, wl: Array, wr: Array) -> Array:
-    """The value at which sorted halves meet; the last of the left one where they are in order.
+    """The value at which sorted halves meet: the mean of the entries above it on the left and below it on the right.
 
-    Entries near the seam meet at the same value if none of the others lies beyond it: all are asked only otherwise.
+    The last value of the left one where they are in order.
     """
-    half = left.shape[-1]
-    if half <= _FEW:
-        return _pooled(left, right, wl, wr, _tried)
-    near = max(half // _FEW, _FEW)
-    inner = left[..., -near:], right[..., :near], wl[..., -near:], wr[..., :near]
-    value = _meeting(*inner)
-    beyond = ~((left[..., -near - 1, None] <= value) & (value <= right[..., near, None]))
-
-    def ask_all(_: tuple[Array, Array]) -> tuple[Array, Array]:
-        return _pooled(left, right, wl, wr, _bisected), jnp.any(beyond) & False
-
-    return jax.lax.while_loop(lambda c: c[1], ask_all, (value, jnp.any(beyond)))[0]
-
-
-def _pooled(left: Array, right: Array, wl: Array, wr: Array, leading: Callable[..., Array]) -> Array:
-    """The mean of the entries above the meeting value on the left and below it on the right."""
 
     def excess(v: Array) -> Array:
         above = wl[..., None, :] * jnp.maximum(left[..., None, :] - v[..., None], 0.0)
         below = wr[..., None, :] * jnp.maximum(v[..., None] - right[..., None, :], 0.0)
         return jnp.sum(above, -1) - jnp.sum(below, -1)
 
-    first = leading(jnp.stack([left, right], -2), excess)
+    first = _leading(jnp.stack([left, right], -2), excess)
     place = jnp.arange(left.shape[-1]).reshape((1,) * (left.ndim - 1) + (-1,))
     above, below = jnp.where(place >= first[..., 0, :], wl, 0.0), jnp.where(place < first[..., 1, :], wr, 0.0)
     last, mass = left[..., -1:], jnp.sum(above + below, -1, keepdims=True)
@@ -103,14 +87,8 @@ def _pooled(left: Array, right: Array, wl: Array, wr: Array, leading: Callable[.
     return jnp.where(last > right[..., :1], pooled, last)
 
 
-def _tried(values: Array, excess: Callable[[Array], Array]) -> Array:
-    """The number of ascending values, of either half, at which a decreasing function is positive: all are tried."""
-    tried = excess(values.reshape(*values.shape[:-2], 2 * values.shape[-1])).reshape(values.shape)
-    return jnp.sum(tried > 0, -1, keepdims=True)
-
-
-def _bisected(values: Array, excess: Callable[[Array], Array]) -> Array:
-    """The same number by bisection."""
+def _leading(values: Array, excess: Callable[[Array], Array]) -> Array:
+    """The number of ascending values, of either half, at which a decreasing function is positive, by bisection."""
     half = values.shape[-1]
 
     def probe(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:

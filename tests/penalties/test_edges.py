@@ -13,12 +13,6 @@ ELEMENTWISE = [m for m in ARRAYS if m.penalty.elementwise]
 SHRINKING = (jr.L1(), jr.Ridge(), jr.L2(), jr.L2(axis=0), jr.Nuclear())
 
 
-@pytest.mark.parametrize("member", ARRAYS, ids=zoo.ids(ARRAYS))
-def test_step_zero_moves_nothing_inside_the_domain(member: zoo.Member, dtype: np.dtype):
-    inside = member.penalty.prox(np.random.default_rng(0).normal(size=member.form).astype(dtype), 1.0)
-    np.testing.assert_array_equal(member.penalty.prox(inside, 0.0), inside)
-
-
 @pytest.mark.parametrize("penalty", SHRINKING, ids=repr)
 def test_strength_and_step_at_their_ends(penalty: jr.Penalty, dtype: np.dtype):
     x = np.random.default_rng(0).normal(size=(3, 4)).astype(dtype)
