@@ -17,6 +17,8 @@ from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers.minimize import solve
 
 _SMOOTH_TOP, _SMOOTH_RATIO = 10.0, 1e-6
+_ROOM = 8
+"""How many units of rounding a path begins above its largest strength, so that rounding lets nothing in there."""
 
 
 def is_gauge(penalty: Penalty, init: PyTree) -> bool:
@@ -46,9 +48,10 @@ def check_strengths(where: str, strengths: Any, dtype: Any) -> Array:
 
 
 def spaced(top: Array, num: int, ratio: float) -> Array:
-    """`num` strengths from top down to top * ratio, evenly on a log scale."""
-    fractions = jnp.asarray(np.geomspace(1.0, ratio, num), top.dtype)
-    return top * fractions
+    """`num` strengths from just above top down to top * ratio, evenly on a log scale."""
+    fractions = np.geomspace(1.0, ratio, num)
+    fractions[0] += _ROOM * float(jnp.finfo(top.dtype).eps)
+    return top * jnp.asarray(fractions, top.dtype)
 
 
 def smooth_grid(f: Smooth, init: PyTree) -> Array:
