@@ -8,8 +8,7 @@ import pytest
 import jaxreg as jr
 import zoo
 
-ARRAYS = [m for m in zoo.PENALTIES if not isinstance(m.form, dict)]
-ELEMENTWISE = [m for m in ARRAYS if m.penalty.elementwise]
+ELEMENTWISE = [m for m in zoo.PENALTIES if m.penalty.elementwise and not isinstance(m.form, dict)]
 SHRINKING = (jr.L1(), jr.Ridge(), jr.L2(), jr.L2(axis=0), jr.Nuclear())
 
 
