@@ -63,11 +63,14 @@ def linear_params(data: Data, *, intercept: bool = True, outputs: int | None = N
     (3,)
     """
     X, y = data
-    X = X if _validate.is_sparse(X) else _validate.array("linear_params", "X", X)
-    y = _validate.array("linear_params", "y", y, labels=True)
+    X = X if _validate.is_sparse(X) or isinstance(X, jax.Array) else _validate.checked("linear_params", "X", X)
+    y = y if isinstance(y, jax.Array) else _validate.checked("linear_params", "y", y)
     k = (outputs,) if outputs else y.shape[X.ndim - 1 :]
-    dtype = jnp.result_type(X.dtype, jnp.float16 if X.dtype == jnp.float16 else jnp.float32)
-    dtype = jax.dtypes.canonicalize_dtype(dtype)
+    dtype = jax.dtypes.canonicalize_dtype(X.dtype.newbyteorder("="))
+    if not jnp.issubdtype(dtype, jnp.floating):
+        dtype = jnp.result_type(float)
+    elif dtype != jnp.float16:
+        dtype = jnp.result_type(dtype, jnp.float32)
     lead = X.shape[:-2]
     coef = jnp.zeros((*lead, X.shape[-1], *k), dtype)
     return {"coef": coef, "intercept": jnp.zeros((*lead, *k), dtype)} if intercept else coef

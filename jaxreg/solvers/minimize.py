@@ -88,8 +88,13 @@ def prepare(
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
     penalty = _tree.cast(penalty, dtype)
-    jax.eval_shape(lambda p: (penalty.value(p), risk(p, data, w)), init)
+    jax.eval_shape(_objective, risk, penalty, init, data, w)
     return data, w, penalty, init
+
+
+@jax.jit
+def _objective(risk: Risk | MultitaskRisk, penalty: Penalty, params: PyTree, data: Data, weights: Array) -> Any:
+    return penalty.value(params), risk(params, data, weights)
 
 
 def check_model(where: str, risk: Any, penalty: Any) -> None:
