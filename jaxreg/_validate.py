@@ -11,7 +11,6 @@ import numpy as np
 
 from jaxreg._typing import Array, Data, PyTree
 
-
 _ALIGNED = 64
 """Bytes: XLA on a CPU takes over NumPy's memory that begins at a multiple of this."""
 
@@ -41,15 +40,23 @@ def array(where: str, name: str, value: Any, labels: bool = False, announce: boo
     """
     if isinstance(value, jax.Array):
         return value if labels or jnp.issubdtype(value.dtype, jnp.floating) else value.astype(float)
+    return _private(host_array(where, name, value, labels, announce))
+
+
+def host_array(where: str, name: str, value: Any, labels: bool = False, announce: bool = False) -> np.ndarray:
+    """What `array` gives, in the host's memory; not a copy where nothing had to be converted."""
+    if isinstance(value, jax.Array):
+        return np.asarray(array(where, name, value, labels))
     made = checked(where, name, value)
     if labels and made.dtype.kind != "f":
-        return _private(made.astype(np.int32))
+        return made.astype(np.int32)
     if made.dtype.kind in "iub":
         made = made.astype(np.float64 if jax.config.read("jax_enable_x64") else np.float32)
     made = made.astype(made.dtype.newbyteorder("="), copy=False)
     if announce:
         _announce(made.dtype, where)
-    return _private(made)
+    with np.errstate(over="ignore"):
+        return made.astype(jax.dtypes.canonicalize_dtype(made.dtype), copy=False)
 
 
 def checked(where: str, name: str, value: Any) -> np.ndarray:
@@ -71,13 +78,10 @@ def _private(made: np.ndarray) -> Array:
 
     It is made by NumPy at an address that XLA on a CPU takes over as it stands, several times faster than XLA copies.
     """
-    dtype = jax.dtypes.canonicalize_dtype(made.dtype)
-    size = made.size * dtype.itemsize
-    buffer = np.empty(size + _ALIGNED, np.uint8)
+    buffer = np.empty(made.nbytes + _ALIGNED, np.uint8)
     first = -buffer.ctypes.data % _ALIGNED
-    copy = buffer[first : first + size].view(dtype).reshape(made.shape)
-    with np.errstate(over="ignore"):
-        np.copyto(copy, made, casting="same_kind")
+    copy = buffer[first : first + made.nbytes].view(made.dtype).reshape(made.shape)
+    np.copyto(copy, made)
     return jax.device_put(copy)
 
 

@@ -122,15 +122,18 @@ def fold_moments(X: Array, y: Array, weights: Array, masks: Array, order: Array 
 
 
 def _join(a: Moments, b: Moments, sign: float) -> Moments:
+    """Samples joined, or one less another; nothing at all is left of a sample less itself, not even its means."""
     weight = a.weight + sign * b.weight
-    total = _safe(weight)
+    rounding = 4 * jnp.finfo(jnp.result_type(weight)).eps * a.weight if sign < 0 else 0.0
+    left = weight > rounding
+    total = jnp.where(left, weight, 1.0)
     dx, dy = b.x_mean - a.x_mean, b.y_mean - a.y_mean
     outputs = a.xy.ndim - a.x_mean.ndim
     part = b.weight / total
     cross = a.weight * part
     outer = dx[..., :, None] * dx[..., None, :]
     xy = dx[..., :, None] * dy[..., None, :] if outputs else dx * _pad(dy, 1)
-    return Moments(
+    joined = Moments(
         weight,
         a.x_mean + sign * _pad(part, 1) * dx,
         a.y_mean + sign * _pad(part, outputs) * dy,
@@ -138,6 +141,7 @@ def _join(a: Moments, b: Moments, sign: float) -> Moments:
         a.xy + sign * (b.xy + _pad(cross, 1 + outputs) * xy),
         a.yy + sign * (b.yy + _pad(cross, outputs) * jnp.square(dy)),
     )
+    return jax.tree.map(lambda x: jnp.where(_pad(left, x.ndim - left.ndim), x, 0.0), joined)
 
 
 def _safe(weight: Array) -> Array:

@@ -100,10 +100,10 @@ def _blocks(X: Any, y: Any, task_id: Any, weights: Any) -> tuple[tuple[Any, ...]
 
 def _responses(X: Any, Y: Any, weights: Any) -> tuple[tuple[Any, ...], list[Block]]:
     """One task per column, on the rows of X; a missing response has weight 0."""
-    X, Y = (np.asarray(_validate.array("tasks", n, v, labels=n == "Y")) for n, v in (("X", X), ("Y", Y)))
+    X, Y = (_validate.host_array("tasks", n, v, labels=n == "Y") for n, v in (("X", X), ("Y", Y)))
     if X.ndim != 2 or len(X) != len(Y) or not Y.size:
         raise ValueError(f"tasks: X has shape {X.shape} and Y {Y.shape}, expected (n, features) and (n, tasks).")
-    given = np.ones(len(X), X.dtype) if weights is None else np.asarray(_validate.array("tasks", "weights", weights))
+    given = np.ones(len(X), X.dtype) if weights is None else _validate.host_array("tasks", "weights", weights)
     if given.shape not in ((len(X),), Y.shape):
         raise ValueError(f"tasks: weights have shape {given.shape}, expected {(len(X),)} or {Y.shape} like Y.")
     w = np.broadcast_to(given[:, None] if given.ndim == 1 else given, Y.shape)
@@ -114,12 +114,12 @@ def _responses(X: Any, Y: Any, weights: Any) -> tuple[tuple[Any, ...], list[Bloc
 
 def _block(name: Any, X: Any, y: Any, weights: Any) -> Block:
     where = f"tasks: task {name!r}"
-    X, y = (np.asarray(_validate.array(where, n, v, labels=n == "y")) for n, v in (("X", X), ("y", y)))
+    X, y = (_validate.host_array(where, n, v, labels=n == "y") for n, v in (("X", X), ("y", y)))
     if X.ndim != 2 or y.ndim not in (1, 2) or len(X) != len(y):
         raise ValueError(
             f"{where} has X of shape {X.shape} and y of shape {y.shape}, expected (m, features) and (m,) or (m, k)."
         )
-    w = np.ones(len(y), X.dtype) if weights is None else np.asarray(_validate.array(where, "weights", weights))
+    w = np.ones(len(y), X.dtype) if weights is None else _validate.host_array(where, "weights", weights)
     if w.shape != (len(y),) or not np.all(np.isfinite(w)) or np.any(w < 0):
         raise ValueError(f"{where} needs one finite weight >= 0 per row, got shape {w.shape}.")
     bad = ~(np.isfinite(X).all(1) & np.isfinite(y).all(tuple(range(1, y.ndim)))) & (w > 0)

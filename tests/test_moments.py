@@ -93,3 +93,12 @@ def test_dtype_is_that_of_the_features(dtype: np.dtype):
     assert jnp.all(m.x_std == 0)
     with pytest.raises(TypeError):
         m + 1
+
+
+def test_a_sample_less_itself_leaves_nothing(x64):
+    rng = np.random.default_rng(0)
+    X, y, w = rng.normal(size=(3, 2)) + 5, rng.normal(size=3) + 4, np.array([0.1, 0.2, 0.3])
+    whole = jr.moments(X, y, w)
+    parts = jr.moments(X[:1], y[:1], w[:1]) + jr.moments(X[1:], y[1:], w[1:])
+    for gone in (whole - whole, whole - parts):
+        assert all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(gone))

@@ -103,7 +103,9 @@ def assemble(
 ) -> Solution:
     """The fits with their status; those above the tolerance are solved again on all features, one by one."""
     limit = float(floored(tol))
-    missed = np.argwhere(~(found.gap <= limit))
+    missed = np.argwhere(~(np.asarray(found.gap) <= limit))
+    if len(missed):
+        found = jax.tree.map(np.array, found)
     for lane, at in missed:
         f = bind(risk, data, jnp.asarray(lanes[lane]))
         start = jax.tree.map(lambda x, i=lane, j=at: jnp.asarray(x[i, j]), found.params)
@@ -116,12 +118,10 @@ def assemble(
 def statuses(found: Solution, tol: Array) -> Solution:
     """The fits as they are: those above the tolerance have stalled."""
     limit = float(floored(tol))
-    status: Any = np.where(found.gap <= limit, Status.CONVERGED, Status.STALLED).astype(np.int8)
+    status: Any = np.where(np.asarray(found.gap) <= limit, Status.CONVERGED, Status.STALLED).astype(np.int8)
     return jax.tree.map(jnp.asarray, Solution(found.params, found.value, found.gap, found.steps, status))
 
 
 def solution(params: PyTree, value: Any, gap: Any, steps: Any) -> Solution:
-    """Fits on the host, all of them converged until the tolerance is asked."""
-    gap = np.asarray(gap)
-    status: Any = np.full(gap.shape, Status.CONVERGED, np.int8)
-    return jax.tree.map(np.array, Solution(params, value, gap, steps, status))
+    """Fits, all of them converged until the tolerance is asked."""
+    return Solution(params, value, gap, steps, jnp.full(np.shape(gap), Status.CONVERGED, jnp.int8))

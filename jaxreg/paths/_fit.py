@@ -10,6 +10,7 @@ from jaxreg.paths._blocks import Lanes, assemble, statuses
 from jaxreg.paths._design import Dense, Sparse
 from jaxreg.paths._glm_sets import GlmLanes
 from jaxreg.paths._gram import by_moments
+from jaxreg.paths._knots import Tasks, by_task_moments
 from jaxreg.paths._lanes import fit_lanes
 from jaxreg.paths._posed import Posed
 from jaxreg.paths._row_norms import Rows, by_row_moments
@@ -39,7 +40,9 @@ def fit_all(
         if not squared or (posed.data[0].shape[1] > _DENSE and route == "rows"):
             return _generic(posed, route, masks, order, strengths, tol, max_steps)
         sample = posed.data, posed.weights, masks, order
-        if isinstance(vector, Rows):
+        if isinstance(vector, Tasks):
+            found = by_task_moments(posed.risk, *sample, vector, grid)
+        elif isinstance(vector, Rows):
             found = by_row_moments(*sample, vector, grid, tol)
         else:
             found = by_moments(*sample, vector, grid, tol)
@@ -55,7 +58,7 @@ def lane_weights(weights: np.ndarray, masks: np.ndarray | None) -> np.ndarray:
 
 def _model(posed: Posed, every: np.ndarray, masks: np.ndarray | None) -> Model:
     (X, y), vector = posed.data, posed.way.vector
-    assert vector is not None
+    assert vector is not None and not isinstance(vector, Tasks)
     if isinstance(vector, Rows):
         return RowLanes(posed.data, posed.weights, masks, vector)
     if isinstance(X, Sparse) or not posed.f.is_squared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,11 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, moments
 from jaxreg.paths._blocks import Vector, blocks, bucket, gather, solution, solve_block
 from jaxreg.paths._host import host_fold_moments, host_moments, on_host
+from jaxreg.paths._knots import MOST, Lassos, by_knots, lasso_weights
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import quiet
-from jaxreg.solvers._loop import Solution
+from jaxreg.solvers._loop import MARGIN, Solution, floored
 from jaxreg.solvers._reduce import restorer
 from jaxreg.solvers.active_set import Gram
 
@@ -45,13 +46,33 @@ def by_moments(
     features = data[0].shape[1]
     samples = _samples(*all_moments(*data, weights, masks, order), bucket(features), intercept)
     wide = _widened(part, bucket(features), features)
-    count = 1 if masks is None else len(masks) + 1
-    starts = np.asarray(_starts(samples, wide, strengths[0]))
-    rows = [_along(samples, lane, wide, strengths, starts[lane], tol) for lane in range(count)]
-    coef, value, gap, steps = (np.stack([[*row] for row in column]) for column in zip(*rows, strict=True))
-    coef = coef[..., :features]
-    params, scores = _finish(samples, coef, intercept)
-    return solution(params, value, gap, steps), scores
+    found = _from_knots(samples, wide, strengths, tol) or _from_active_sets(samples, wide, strengths, tol)
+    params, scores = _finish(samples, found[0], features, intercept)
+    return solution(params, *found[1:]), scores
+
+
+def _from_knots(samples: _Samples, part: Leafwise, strengths: np.ndarray, tol: Array) -> tuple[Any, ...] | None:
+    """Coefficients, objectives, gaps and steps of lassos on few features; None where some lane did not converge."""
+    size = samples.grams.cross.shape[1]
+    weights = lasso_weights(part, (size,)) if size <= MOST else None
+    if weights is None:
+        return None
+    coef, value, gap = by_knots(_as_tasks(samples), part, weights, strengths)
+    if not (np.asarray(gap) <= MARGIN * float(floored(tol))).all():
+        return None
+    return coef[:, :, 0], value, gap, np.zeros(gap.shape, np.int32)
+
+
+@jax.jit
+def _as_tasks(samples: _Samples) -> Lassos:
+    matrix, cross, square = (x[:, None] for x in (samples.grams.matrix, samples.grams.cross, samples.grams.square))
+    return Lassos(matrix, cross, square, jnp.ones_like(square), samples.refs)
+
+
+def _from_active_sets(samples: _Samples, part: Leafwise, strengths: np.ndarray, tol: Array) -> tuple[Any, ...]:
+    starts = np.asarray(_starts(samples, part, strengths[0]))
+    rows = [_along(samples, lane, part, strengths, start, tol) for lane, start in enumerate(starts)]
+    return tuple(np.stack(column) for column in zip(*rows, strict=True))
 
 
 def _along(
@@ -130,9 +151,10 @@ def _samples(held: Moments | None, stats: Moments, size: int, intercept: bool) -
     return _Samples(grams, refs, stats.x_mean, stats.y_mean, held)
 
 
-@partial(jax.jit, static_argnames="intercept")
-def _finish(samples: _Samples, coef: Array, intercept: bool) -> tuple[PyTree, Array | None]:
+@partial(jax.jit, static_argnames=("features", "intercept"))
+def _finish(samples: _Samples, coef: Array, features: int, intercept: bool) -> tuple[PyTree, Array | None]:
     """The user's parameters, and half the mean squared error of every fold's held-out rows."""
+    coef = coef[..., :features]
     restore = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))
     params = restore(coef, samples.x_mean, samples.y_mean)
     if samples.held is None:

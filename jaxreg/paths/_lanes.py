@@ -96,17 +96,11 @@ def _by_moments(
     tol: Array,
     max_steps: int,
 ) -> Lanes:
-    tasks = isinstance(risk, MultitaskRisk)
     found = coefficients(bind(risk, data, weights), penalty, init)
     assert found is not None
     small, part, start, intercept = found
-    held = None if masks is None else _held_out(data, weights, masks, order, tasks)
-    total = _whole(data, weights, held, order, tasks)
-    stats = jax.tree.map(lambda x: x[None], total)
-    if held is not None:
-        train = jax.vmap(lambda fold: total - fold)(held)
-        stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), train, stats)
-    counts = _counts(risk, stats.weight)
+    held, stats = statistics(data, weights, masks, order, isinstance(risk, MultitaskRisk))
+    counts = counts_of(risk, stats.weight)
 
     def one(m: Moments, weight: Array) -> Solution:
         f = from_moments(small, m, weight, intercept)
@@ -128,10 +122,23 @@ def _by_moments(
 
     def score(m: Moments, params: PyTree) -> Array:
         errors = m.squared_error(summed(params), params["intercept"] if intercept else jnp.zeros_like(m.y_mean))
-        return 0.5 * jnp.sum(_counts(risk, m.weight) * errors)
+        return 0.5 * jnp.sum(counts_of(risk, m.weight) * errors)
 
     folds = jax.tree.map(lambda x: x[:-1], fits.params)
     return Lanes(fits, jax.vmap(lambda m, p: jax.vmap(lambda q: score(m, q))(p))(held, folds))
+
+
+def statistics(
+    data: Data, weights: Array, masks: Array | None, order: Array | None, tasks: bool
+) -> tuple[Moments | None, Moments]:
+    """Moments of each fold's held-out rows, and of the training rows of every lane, the last one of all rows."""
+    held = None if masks is None else _held_out(data, weights, masks, order, tasks)
+    total = _whole(data, weights, held, order, tasks)
+    stats = jax.tree.map(lambda x: x[None], total)
+    if held is not None:
+        train = jax.vmap(lambda fold: total - fold)(held)
+        stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), train, stats)
+    return held, stats
 
 
 def _held_out(data: Data, weights: Array, masks: Array, order: Array | None, tasks: bool) -> Moments:
@@ -151,7 +158,7 @@ def _whole(data: Data, weights: Array, held: Moments | None, order: Array | None
     return (jax.vmap(moments) if tasks else moments)(*data, weights)
 
 
-def _counts(risk: Any, weight: Array) -> Array:
+def counts_of(risk: Any, weight: Array) -> Array:
     """What each sample counts for in the risk: its task weight, 0 where it is empty."""
     present = (weight > 0).astype(weight.dtype)
     if not isinstance(risk, MultitaskRisk) or risk.task_weights is None:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from jaxreg._typing import PyTree
 from jaxreg.paths._blocks import Vector, vector_problem
+from jaxreg.paths._knots import Tasks, tasks_problem
 from jaxreg.paths._lanes import way_of
 from jaxreg.paths._row_norms import Rows, rows_problem
 from jaxreg.penalties import Penalty
@@ -17,10 +18,10 @@ _NARROW = 256
 
 
 class Way(NamedTuple):
-    """A route, and the problem of active sets or of norms of rows where they serve it."""
+    """A route, and the problem of active sets, of norms of rows or of lassos per task where they serve it."""
 
     route: str
-    vector: Vector | Rows | None
+    vector: Vector | Rows | Tasks | None
 
 
 def choose_way(
@@ -40,4 +41,6 @@ def choose_way(
         route = "working set" if wide else natural
     if route not in can:
         raise ValueError(f"{where}: route is {route!r}, expected one of {sorted(can)} for this problem, or None.")
+    if route == "moments" and vector is None and solver in (None, "auto"):
+        return Way(route, tasks_problem(f, penalty, init))
     return Way(route, None if route == "generic" else vector)
