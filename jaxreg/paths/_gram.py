@@ -60,7 +60,7 @@ def _from_knots(samples: _Samples, part: Leafwise, strengths: np.ndarray, tol: A
     coef, value, gap = by_knots(_as_tasks(samples), part, weights, strengths)
     if not (np.asarray(gap) <= MARGIN * float(floored(tol))).all():
         return None
-    return coef[:, :, 0], value, gap, np.zeros(gap.shape, np.int32)
+    return coef, value, gap, np.zeros(gap.shape, np.int32)
 
 
 @jax.jit
@@ -115,7 +115,7 @@ def all_moments(
     else:
         whole, of = partial(_whole, X, y, weights), partial(_folds, X, y, weights, order)
     if masks is None:
-        return None, jax.tree.map(lambda x: x[None], whole())
+        return None, _alone(whole())
     held = of(masks)
     if order is None:
         return held, jax.tree.map(lambda a, b: np.concatenate([a, b[None]]), of(~masks), whole())
@@ -123,6 +123,7 @@ def all_moments(
 
 
 _whole = jax.jit(moments)
+_alone = jax.jit(lambda stats: jax.tree.map(lambda x: x[None], stats))
 _folds = jax.jit(lambda X, y, weights, order, masks: fold_moments(X, y, weights, masks, order))
 
 
@@ -154,7 +155,7 @@ def _samples(held: Moments | None, stats: Moments, size: int, intercept: bool) -
 @partial(jax.jit, static_argnames=("features", "intercept"))
 def _finish(samples: _Samples, coef: Array, features: int, intercept: bool) -> tuple[PyTree, Array | None]:
     """The user's parameters, and half the mean squared error of every fold's held-out rows."""
-    coef = coef[..., :features]
+    coef = coef.reshape(*coef.shape[:2], coef.shape[-1])[..., :features]
     restore = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))
     params = restore(coef, samples.x_mean, samples.y_mean)
     if samples.held is None:

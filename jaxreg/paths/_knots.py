@@ -68,21 +68,32 @@ def lasso_weights(part: Leafwise, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def by_knots(lassos: Lassos, part: Leafwise, weights: np.ndarray, strengths: np.ndarray) -> tuple[Array, Array, Array]:
     """Coefficients (F, L, T, q), objectives and relative gaps (F, L)."""
-    lanes, tasks, q = lassos.cross.shape
+    q = lassos.cross.shape[-1]
     count = np.asarray(lassos.counts)[..., None]
     own = np.where(count > 0, weights / np.where(count > 0, count, 1), np.inf).astype(lassos.cross.dtype)
-    matrix, cross = lassos.matrix.reshape(-1, q, q), lassos.cross.reshape(-1, q)
-    padded = jnp.asarray(np.concatenate([block for _, block in blocks(strengths)]))
-    coef = lasso_paths(matrix, cross, jnp.asarray(own.reshape(-1, q)), padded)[:, : len(strengths)]
-    coef = jnp.swapaxes(coef.reshape(lanes, tasks, len(strengths), q), 1, 2)
-    return coef, *_judged(lassos, part, coef, strengths, weights.shape)
+    padded = np.concatenate([block for _, block in blocks(strengths)])
+    matrix, cross = _one_by_one(lassos)
+    coef = lasso_paths(matrix, cross, own.reshape(-1, q), padded)
+    return _judged(lassos, part, coef, strengths, weights.shape)
+
+
+@jax.jit
+def _one_by_one(lassos: Lassos) -> tuple[Array, Array]:
+    q = lassos.cross.shape[-1]
+    return lassos.matrix.reshape(-1, q, q), lassos.cross.reshape(-1, q)
 
 
 @partial(jax.jit, static_argnames="shape")
 def _judged(
     lassos: Lassos, part: Leafwise, coef: Array, strengths: Array, shape: tuple[int, ...]
-) -> tuple[Array, Array]:
-    """Objectives and gaps; the penalty acts on coefficients of this shape, with an axis of tasks or without."""
+) -> tuple[Array, Array, Array]:
+    """Coefficients in their place, objectives and gaps.
+
+    The penalty acts on coefficients of this shape, with an axis of tasks or without.
+    """
+    lanes, tasks, q = lassos.cross.shape
+    coef = coef[:, : len(strengths)].reshape(lanes, tasks, len(strengths), q)
+    coef = jnp.swapaxes(coef, 1, 2)
 
     def lane(one: Lassos, coef: Array) -> tuple[Array, Array]:
         grads = einsum("ltp,tpq->ltq", coef, one.matrix) - one.cross[None]
@@ -95,7 +106,7 @@ def _judged(
 
         return jax.vmap(cell)(coef, grads, total, strengths)
 
-    return jax.vmap(lane)(lassos, coef)
+    return coef, *jax.vmap(lane)(lassos, coef)
 
 
 def by_task_moments(

@@ -77,6 +77,9 @@ def path(
     grid = strengths_for(where, posed, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, posed.weights.dtype, low=0.0)
     (fits, _), taken = fit_all(posed, None, None, grid, tol, max_steps)
-    whole = jax.tree.map(lambda x: x[-1], fits)
+    whole = _last(fits)
     report(where, whole.status, whole.gap, on_fail)
     return Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)
+
+
+_last = jax.jit(lambda fits: jax.tree.map(lambda x: x[-1], fits))

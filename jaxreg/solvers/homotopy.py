@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxreg._typing import Array
 
@@ -34,20 +35,23 @@ class _Walk(NamedTuple):
     reached: Array
 
 
-def lasso_paths(matrix: Array, cross: Array, weights: Array, strengths: Array) -> Array:
+def lasso_paths(
+    matrix: Array | np.ndarray, cross: Array | np.ndarray, weights: Array | np.ndarray, strengths: Array | np.ndarray
+) -> Array:
     """Minimisers of ½w'Gw - c'w + s Σ weights |w| for every s of `strengths` (L,), descending: (B, L, q).
 
     `matrix` is (B, q, q), `cross` and `weights` (B, q); a weight of infinity excludes, none may be 0. From the last
     knot that was reached on, coefficients stay as they are. Batches of one size, a power of two, share a program.
     """
-    count, q = cross.shape
+    count, q = np.shape(cross)
     lanes = 1 << min(max(_TABLE // q**2, 1).bit_length() - 1, (count - 1).bit_length())
     found = []
     for first in range(0, count, lanes):
-        some = [x[first : first + lanes] for x in (matrix, cross, weights)]
+        some = [x if lanes == count else x[first : first + lanes] for x in (matrix, cross, weights)]
         pad = lanes - len(some[0])
-        some = [jnp.pad(x, ((0, pad), *((0, 0),) * (x.ndim - 1))) for x in some] if pad else some
-        found.append(_paths(*some, strengths)[: lanes - pad])
+        some = [jnp.pad(x, ((0, pad), *((0, 0),) * (np.ndim(x) - 1))) for x in some] if pad else some
+        part = _paths(*some, strengths)
+        found.append(part[: lanes - pad] if pad else part)
     return jnp.concatenate(found) if len(found) > 1 else found[0]
 
 
