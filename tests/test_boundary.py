@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse
 
 import jaxreg as jr
+from jaxreg import _validate
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
 N, P = 8, 3
@@ -233,3 +234,22 @@ def test_bad_numbers_under_jit_are_a_status(value: float):
     for which in (0, 1):
         sol = run(*spoiled(which, value))
         assert sol.status == jr.Status.NONFINITE and np.isfinite(sol.params).all()
+
+
+def test_later_changes_of_an_array_do_not_reach_the_library():
+    buffer = np.empty(64 + 4 * 6, np.uint8)
+    first = -buffer.ctypes.data % 64
+    aligned = buffer[first : first + 24].view(np.float32).reshape(2, 3)
+    aligned[:] = 1.0
+    taken = _validate.array("test", "X", aligned)
+    aligned[:] = 2.0
+    assert (np.asarray(taken) == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [("float16", "float16"), ("float32", "float32"), ("float64", "float64"), (">f4", "float32"), ("int32", "float64")],
+)
+def test_linear_params_have_the_precision_of_the_data(given: str, expected: str, x64):
+    params = jr.linear_params((np.ones((4, 2), given), np.ones(4)))
+    assert params["coef"].dtype == expected and params["coef"].shape == (2,)

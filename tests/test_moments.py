@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxreg as jr
+from jaxreg.paths._host import host_moments
 import oracles
 
 FIELDS = ("weight", "x_mean", "y_mean", "xx", "xy", "yy")
@@ -102,3 +103,18 @@ def test_a_sample_less_itself_leaves_nothing(x64):
     parts = jr.moments(X[:1], y[:1], w[:1]) + jr.moments(X[1:], y[1:], w[1:])
     for gone in (whole - whole, whole - parts):
         assert all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(gone))
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.5, 1e6])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("outputs", [(), (2,)])
+def test_moments_on_the_host_keep_the_digits_of_a_large_mean(mean: float, weighted: bool, outputs: tuple, x64):
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(9000, 3)) + mean, rng.normal(size=(9000, *outputs)) + mean
+    w = rng.uniform(size=9000) if weighted else np.full(9000, 0.5)
+    exact = [a.astype(np.longdouble) for a in (X, y, w)]
+    Xc, yc = (a - np.tensordot(exact[2], a, 1) / exact[2].sum() for a in exact[:2])
+    found = host_moments(X, y, w)
+    np.testing.assert_allclose(found.xx, (Xc.T * exact[2]) @ Xc, rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(found.xy, (Xc.T * exact[2]) @ yc, rtol=1e-9, atol=1e-8)
+    np.testing.assert_allclose(found.yy, exact[2] @ yc**2, rtol=1e-9)
