@@ -105,7 +105,7 @@ def paths(given: argparse.Namespace) -> int:
 
 
 def _name(given: argparse.Namespace) -> str:
-    words = [given.data.stem] if given.data is not None else given.case or ["smoke" if given.smoke else "all"]
+    words = [given.data.stem] if given.data is not None else [*(given.case or ["smoke" if given.smoke else "all"])]
     if given.gap != TARGET:
         words.append(f"{given.gap:g}")
     return "-".join(words)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jaxreg as jr
-from jaxreg.paths._host import host_moments
 import oracles
+from jaxreg.paths._host import host_moments
 
 FIELDS = ("weight", "x_mean", "y_mean", "xx", "xy", "yy")
 

@@ -160,13 +160,13 @@ def test_the_small_size_runs(
         monkeypatch.setitem(__main__._FOLDS, "glm", (0,))
         words += ["--case", "smoke-logistic"]
     assert main(words) == 0
-    file = "glm-smoke-logistic.json" if command == "glm" else f"{command}-smoke.json"
-    kept = json.loads((tmp_path / file).read_text(encoding="utf-8"))
+    file = tmp_path / ("glm-smoke-logistic.json" if command == "glm" else f"{command}-smoke.json")
+    kept = json.loads(file.read_text(encoding="utf-8"))
     ours = [found for found in kept["results"] if found["player"] == "jaxreg"]
     assert len(ours) == 1
     assert all(not found["verdict"] and found["gap"] <= TARGET and found["of_limit"] > 0 for found in ours)
     assert kept["machine"]["jax"] and "jaxreg" in capsys.readouterr().out
-    assert "| smoke" in (tmp_path / f"{command}-smoke.md").read_text(encoding="utf-8")
+    assert "| smoke" in file.with_suffix(".md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
