@@ -121,6 +121,18 @@ def fold_moments(X: Array, y: Array, weights: Array, masks: Array, order: Array 
     )
 
 
+def joined(parts: Moments) -> Moments:
+    """All samples of a leading axis as one."""
+    first, rest = jax.tree.map(lambda x: x[0], parts), jax.tree.map(lambda x: x[1:], parts)
+    return jax.lax.scan(lambda whole, part: (whole + part, None), first, rest)[0]
+
+
+def left_out(total: Moments, parts: Moments) -> Moments:
+    """A sample less each of its parts, which have a leading axis, then the whole of it."""
+    rest = jax.vmap(lambda part: total - part)(parts)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), rest, total)
+
+
 def _join(a: Moments, b: Moments, sign: float) -> Moments:
     """Samples joined, or one less another; nothing at all is left of a sample less itself, not even its means."""
     weight = a.weight + sign * b.weight

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array, Data, PyTree
-from jaxreg.moments import Moments, fold_moments, moments
+from jaxreg.moments import Moments, fold_moments, joined, left_out, moments
 from jaxreg.paths._blocks import Vector, blocks, bucket, gather, solution, solve_block
 from jaxreg.paths._host import host_fold_moments, host_moments, on_host
-from jaxreg.paths._knots import MOST, Lassos, by_knots, lasso_weights
+from jaxreg.paths._knots import Lassos, by_knots, lasso_weights
+from jaxreg.paths._results import results
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import quiet
 from jaxreg.solvers._loop import MARGIN, Solution, floored
-from jaxreg.solvers._reduce import restorer
 from jaxreg.solvers.active_set import Gram
 
 
@@ -53,14 +53,11 @@ def by_moments(
 
 def _from_knots(samples: _Samples, part: Leafwise, strengths: np.ndarray, tol: Array) -> tuple[Any, ...] | None:
     """Coefficients, objectives, gaps and steps of lassos on few features; None where some lane did not converge."""
-    size = samples.grams.cross.shape[1]
-    weights = lasso_weights(part, (size,)) if size <= MOST else None
+    weights = lasso_weights(part, samples.grams.cross.shape[1:])
     if weights is None:
         return None
-    coef, value, gap = by_knots(_as_tasks(samples), part, weights, strengths)
-    if not (np.asarray(gap) <= MARGIN * float(floored(tol))).all():
-        return None
-    return coef, value, gap, np.zeros(gap.shape, np.int32)
+    found = by_knots(_as_tasks(samples), part, weights, strengths)
+    return found if (np.asarray(found[2]) <= MARGIN * float(floored(tol))).all() else None
 
 
 @jax.jit
@@ -124,16 +121,8 @@ def all_moments(
 
 _whole = jax.jit(moments)
 _alone = jax.jit(lambda stats: jax.tree.map(lambda x: x[None], stats))
+_without = jax.jit(lambda held: left_out(joined(held), held))
 _folds = jax.jit(lambda X, y, weights, order, masks: fold_moments(X, y, weights, masks, order))
-
-
-@jax.jit
-def _without(held: Moments) -> Moments:
-    """All folds less each one, then all of them."""
-    first, rest = jax.tree.map(lambda x: x[0], held), jax.tree.map(lambda x: x[1:], held)
-    total = jax.lax.scan(lambda whole, fold: (whole + fold, None), first, rest)[0]
-    train = jax.vmap(lambda fold: total - fold)(held)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), train, total)
 
 
 @partial(jax.jit, static_argnames=("size", "intercept"))
@@ -154,12 +143,4 @@ def _samples(held: Moments | None, stats: Moments, size: int, intercept: bool) -
 
 @partial(jax.jit, static_argnames=("features", "intercept"))
 def _finish(samples: _Samples, coef: Array, features: int, intercept: bool) -> tuple[PyTree, Array | None]:
-    """The user's parameters, and half the mean squared error of every fold's held-out rows."""
-    coef = coef.reshape(*coef.shape[:2], coef.shape[-1])[..., :features]
-    restore = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))
-    params = restore(coef, samples.x_mean, samples.y_mean)
-    if samples.held is None:
-        return params, None
-    bias = params["intercept"] if intercept else jnp.zeros(coef.shape[:2], coef.dtype)
-    errors = jax.vmap(lambda m, w, b: jax.vmap(m.squared_error)(w, b))
-    return params, 0.5 * errors(samples.held, coef[:-1], bias[:-1])
+    return results(samples.held, samples.x_mean, samples.y_mean, coef[..., :features], intercept)

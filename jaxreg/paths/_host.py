@@ -40,9 +40,10 @@ def _at_once(
     X: np.ndarray, y: np.ndarray, weights: np.ndarray, x_mean: np.ndarray, y_mean: np.ndarray
 ) -> _Products | None:
     weight, total = weights[0], weights.sum()
-    xx = weight * (X.T @ X) - total * np.outer(x_mean, x_mean)
-    if not (total * x_mean**2 <= _NEAR**2 * np.diagonal(xx)).all():
-        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        xx = weight * (X.T @ X) - total * np.outer(x_mean, x_mean)
+        if not (total * x_mean**2 <= _NEAR**2 * np.diagonal(xx)).all():
+            return None
     yc = y - y_mean
     return xx, weight * (X.T @ yc), weight * np.sum(yc * yc, 0)
 

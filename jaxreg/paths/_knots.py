@@ -15,16 +15,17 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments
 from jaxreg.paths._blocks import blocks, solution
 from jaxreg.paths._lanes import counts_of, statistics
+from jaxreg.paths._results import results
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference, squared_gap
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._loop import Solution
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._reduce import coefficient_part, restorer
+from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.homotopy import lasso_paths
 
-MOST = 256
+_MOST = 256
 """With more features than that a knot costs too much."""
 
 
@@ -51,7 +52,7 @@ def tasks_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Tasks | None:
     if not (f.is_squared and f.is_multitask) or f.data[1].ndim != 2 or _validate.traced(f, penalty, init):
         return None
     found = coefficient_part(f, penalty, init)
-    if found is None or f.data[0].shape[-1] > MOST:
+    if found is None:
         return None
     part, intercept = found
     weights = lasso_weights(part, (init["coef"] if intercept else init).shape)
@@ -59,22 +60,24 @@ def tasks_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Tasks | None:
 
 
 def lasso_weights(part: Leafwise, shape: tuple[int, ...]) -> np.ndarray | None:
-    """k where the penalty is Σ k |x| with every k > 0, perhaps infinite; None for any other."""
-    if not (part.elementwise and part.gauge and part.even and part.convex and part.centred) or part.composed:
+    """k where the penalty is Σ k |x| with every k > 0, perhaps infinite; None for any other and for many features."""
+    served = part.elementwise and part.gauge and part.even and part.convex and part.centred and not part.composed
+    if not served or shape[-1] > _MOST:
         return None
     weights = np.asarray(part.leaf_terms(jnp.ones(shape)))
     return weights if weights.shape == shape and (weights > 0).all() else None
 
 
-def by_knots(lassos: Lassos, part: Leafwise, weights: np.ndarray, strengths: np.ndarray) -> tuple[Array, Array, Array]:
-    """Coefficients (F, L, T, q), objectives and relative gaps (F, L)."""
+def by_knots(lassos: Lassos, part: Leafwise, weights: np.ndarray, strengths: np.ndarray) -> tuple[Any, ...]:
+    """Coefficients (F, L, *weights.shape), objectives, relative gaps and steps, of which it takes none, (F, L)."""
     q = lassos.cross.shape[-1]
     count = np.asarray(lassos.counts)[..., None]
     own = np.where(count > 0, weights / np.where(count > 0, count, 1), np.inf).astype(lassos.cross.dtype)
     padded = np.concatenate([block for _, block in blocks(strengths)])
     matrix, cross = _one_by_one(lassos)
     coef = lasso_paths(matrix, cross, own.reshape(-1, q), padded)
-    return _judged(lassos, part, coef, strengths, weights.shape)
+    coef, value, gap = _judged(lassos, part, coef, strengths, weights.shape)
+    return coef, value, gap, np.zeros(gap.shape, np.int32)
 
 
 @jax.jit
@@ -106,7 +109,7 @@ def _judged(
 
         return jax.vmap(cell)(coef, grads, total, strengths)
 
-    return coef, *jax.vmap(lane)(lassos, coef)
+    return coef.reshape(*coef.shape[:2], *shape), *jax.vmap(lane)(lassos, coef)
 
 
 def by_task_moments(
@@ -120,9 +123,9 @@ def by_task_moments(
 ) -> tuple[Solution, Array | None]:
     """Fit all tasks of all lanes over all strengths; held-out scores (K, L) of the folds."""
     lassos, held, means = _task_lassos(risk, data, weights, masks, order, vector.intercept)
-    coef, value, gap = by_knots(lassos, vector.part, vector.weights, strengths)
-    params, scores = _task_results(risk, held, means, coef, vector.intercept)
-    return solution(params, value, gap, np.zeros(gap.shape, np.int32)), scores
+    coef, *certified = by_knots(lassos, vector.part, vector.weights, strengths)
+    params, errors = results(held, *means, coef, vector.intercept)
+    return solution(params, *certified), None if held is None else _risks(risk, held.weight, errors)
 
 
 @partial(jax.jit, static_argnames="intercept")
@@ -139,18 +142,7 @@ def _task_lassos(
     return Lassos(matrix, cross, square, counts, refs), held, (stats.x_mean, stats.y_mean)
 
 
-@partial(jax.jit, static_argnames="intercept")
-def _task_results(
-    risk: Risk | MultitaskRisk, held: Moments | None, means: tuple[Array, Array], coef: Array, intercept: bool
-) -> tuple[PyTree, Array | None]:
-    """The user's parameters, and the risk of every fold's held-out rows."""
-    params = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))(coef, *means)
-    if held is None:
-        return params, None
-    bias = params["intercept"] if intercept else jnp.zeros(coef.shape[:-1], coef.dtype)
-
-    def fold(m: Moments, w: Array, b: Array) -> Array:
-        errors = jax.vmap(m.squared_error)(w, b)
-        return 0.5 * jnp.sum(counts_of(risk, m.weight)[None] * errors, -1)
-
-    return params, jax.vmap(fold)(held, coef[:-1], bias[:-1])
+@jax.jit
+def _risks(risk: Risk | MultitaskRisk, weight: Array, errors: Array) -> Array:
+    """The risk of every fold's held-out rows, from each task's errors (K, L, T)."""
+    return jnp.sum(counts_of(risk, weight)[:, None] * errors, -1)

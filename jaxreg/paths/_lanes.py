@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxreg import _tree
 from jaxreg._typing import Array, Data, PyTree
-from jaxreg.moments import Moments, fold_moments, moments
+from jaxreg.moments import Moments, fold_moments, joined, left_out, moments
 from jaxreg.paths._blocks import Lanes
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, summed
@@ -134,11 +134,7 @@ def statistics(
     """Moments of each fold's held-out rows, and of the training rows of every lane, the last one of all rows."""
     held = None if masks is None else _held_out(data, weights, masks, order, tasks)
     total = _whole(data, weights, held, order, tasks)
-    stats = jax.tree.map(lambda x: x[None], total)
-    if held is not None:
-        train = jax.vmap(lambda fold: total - fold)(held)
-        stats = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), train, stats)
-    return held, stats
+    return held, jax.tree.map(lambda x: x[None], total) if held is None else left_out(total, held)
 
 
 def _held_out(data: Data, weights: Array, masks: Array, order: Array | None, tasks: bool) -> Moments:
@@ -152,9 +148,7 @@ def _held_out(data: Data, weights: Array, masks: Array, order: Array | None, tas
 def _whole(data: Data, weights: Array, held: Moments | None, order: Array | None, tasks: bool) -> Moments:
     """The moments of all rows: the sum over folds where every row is held out exactly once."""
     if held is not None and order is not None:
-        folds = order.shape[0]
-        parts = [jax.tree.map(lambda x, k=k: x[k], held) for k in range(folds)]
-        return sum(parts[1:], parts[0])
+        return joined(held)
     return (jax.vmap(moments) if tasks else moments)(*data, weights)
 
 

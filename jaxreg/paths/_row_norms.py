@@ -14,12 +14,13 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments
 from jaxreg.paths._blocks import blocks, solution
 from jaxreg.paths._gram import all_moments
+from jaxreg.paths._results import results
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._entering import quiet
 from jaxreg.solvers._loop import MARGIN, Solution, floored
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._reduce import coefficient_part, restorer
+from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Fits
 from jaxreg.solvers.row_norms import Norms, Roots, follow_rows, from_gram
 
@@ -106,7 +107,7 @@ def by_row_moments(
     samples = _samples(stats, rows.part, strengths[0], rows.intercept)
     made = [_along(samples, lane, rows, strengths, tol) for lane in range(len(samples.starts))]
     coef, value, gap, steps = (np.stack(column) for column in zip(*made, strict=True))
-    params, scores = _finish(samples, held, coef, rows.intercept)
+    params, scores = results(held, samples.x_mean, samples.y_mean, coef, rows.intercept)
     return solution(params, value, gap, steps), scores
 
 
@@ -143,15 +144,3 @@ def _samples(stats: Moments, part: Leafwise, strongest: Array, intercept: bool) 
     refs = Reference(jnp.maximum(0.5 * total, tiny), jnp.maximum(pulls, tiny))
     starts = jax.vmap(lambda c: quiet(part, -c, strongest))(cross)
     return _Samples(jax.vmap(from_gram)(matrix, cross, total), refs, stats.x_mean, stats.y_mean, starts)
-
-
-@partial(jax.jit, static_argnames="intercept")
-def _finish(samples: _Samples, held: Moments | None, coef: Array, intercept: bool) -> tuple[PyTree, Array | None]:
-    """The user's parameters, and half the mean squared error of every fold's held-out rows."""
-    restore = jax.vmap(lambda w, x, y: jax.vmap(restorer(x, y, intercept))(w))
-    params = restore(coef, samples.x_mean, samples.y_mean)
-    if held is None:
-        return params, None
-    bias = params["intercept"] if intercept else jnp.zeros((*coef.shape[:2], coef.shape[3]), coef.dtype)
-    errors = jax.vmap(lambda m, w, b: jax.vmap(m.squared_error)(w, b))
-    return params, 0.5 * errors(held, coef[:-1], bias[:-1])

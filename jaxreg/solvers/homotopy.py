@@ -68,7 +68,7 @@ def _paths(matrix: Array, cross: Array, weights: Array, strengths: Array) -> Arr
 
 def _walk(matrix: Array, cross: Array, size: Array, last: Array) -> _Walk:
     lanes, q = cross.shape
-    most = _KNOTS * q + 2 * _KNOTS
+    most = _KNOTS * (q + 2)
     table = jnp.concatenate([matrix, cross[:, :, None], jnp.zeros_like(cross)[:, :, None]], -1)
     top = jnp.max(jnp.abs(cross), -1)
     knots = jnp.full((most, lanes), -jnp.inf, cross.dtype).at[0].set(top)
@@ -86,12 +86,12 @@ def _step(size: Array, last: Array, walk: _Walk) -> _Walk:
     table, sign, at, q = walk.table, walk.sign, walk.at[:, None], walk.sign.shape[1]
     C, slope, diagonal = table[..., q], table[..., q + 1], jnp.diagonal(table[..., :q], axis1=1, axis2=2)
     events, side = _events(C, slope, sign, diagonal > jnp.finfo(size.dtype).eps ** 0.7 * size)
-    events = jnp.minimum(jnp.where(walk.at[:, None] > last, events, -jnp.inf), at)
+    events = jnp.minimum(jnp.where(at > last, events, -jnp.inf), at)
     k = jnp.argmax(events, -1)
     one = k[:, None] == jnp.arange(q)[None]
     pick = partial(jnp.take_along_axis, indices=k[:, None], axis=1)
-    next_at = jnp.maximum(pick(events)[:, 0], 0.0)
-    moving = pick(events)[:, 0] > 0
+    event = pick(events)[:, 0]
+    next_at, moving = jnp.maximum(event, 0.0), event > 0
     enters = pick(sign)[:, 0] == 0
     gone = one & (moving & ~enters)[:, None]
     coefs = jnp.where((sign != 0) & ~gone, C - next_at[:, None] * slope, 0.0)
