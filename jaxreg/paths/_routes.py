@@ -16,6 +16,9 @@ from jaxreg.solvers._problem import Smooth
 _NARROW = 256
 """So few features are solved all at once."""
 
+_SQUARE = 2048
+"""With at most so many features and half as many rows, one X'X costs less than a Gram matrix per working set."""
+
 
 class Way(NamedTuple):
     """A route, and the problem of active sets, of norms of rows or of lassos per task where they serve it."""
@@ -36,11 +39,17 @@ def choose_way(
     if vector is not None and f.is_squared:
         can |= {"moments", "rows"}
     if route is None:
-        many = isinstance(vector, Rows) or f.data[0].shape[1] > _NARROW
-        wide = vector is not None and natural != "moments" and many
-        route = "working set" if wide else natural
+        route = natural if vector is None or natural == "moments" else _for_sets(natural, f, vector)
     if route not in can:
         raise ValueError(f"{where}: route is {route!r}, expected one of {sorted(can)} for this problem, or None.")
     if route == "moments" and vector is None and solver in (None, "auto"):
         return Way(route, tasks_problem(f, penalty, init))
     return Way(route, None if route == "generic" else vector)
+
+
+def _for_sets(natural: str, f: Smooth, vector: Vector | Rows) -> str:
+    """The route of a wide problem that working sets could serve."""
+    rows, features = f.data[0].shape
+    if isinstance(vector, Vector) and f.is_squared and features <= min(_SQUARE, 2 * rows):
+        return "moments"
+    return "working set" if isinstance(vector, Rows) or features > _NARROW else natural

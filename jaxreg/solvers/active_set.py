@@ -24,7 +24,7 @@ from jaxreg.solvers._entering import quiet, weighed
 _FREE = 6
 _MOST = 400
 _SHRINK, _GROW = 0.25, 2.0
-_NARROWEST, _WIDTHS = 16, 4
+_NARROWEST, _HALVINGS, _EIGHTHS = 16, 4, 1024
 
 
 @pytree
@@ -112,9 +112,14 @@ def _scaled(gram: Gram) -> _Scaled:
     size = jnp.diagonal(gram.matrix)
     live = size > 0
     scale = jnp.where(live, 1 / jnp.sqrt(jnp.where(live, size, 1.0)), 0.0)
-    q = len(scale)
-    widths = tuple(w for w in (-(-q >> k) for k in range(_WIDTHS)) if w >= _NARROWEST or w == q)
-    return _Scaled(gram.matrix * scale[:, None] * scale[None], gram.cross * scale, scale, widths[::-1])
+    return _Scaled(gram.matrix * scale[:, None] * scale[None], gram.cross * scale, scale, _widths(len(scale)))
+
+
+def _widths(features: int) -> tuple[int, ...]:
+    """The sizes of systems of active entries: halvings of all, or eighths where a system too wide costs much."""
+    parts = range(1, 9) if features >= _EIGHTHS else [8 >> k for k in range(_HALVINGS)][::-1]
+    widths = [-(-features * k // 8) for k in parts]
+    return tuple(w for w in widths if w >= _NARROWEST or w == features)
 
 
 def _search(
@@ -199,11 +204,11 @@ def _solve(problem: _Scaled, width: int, active: Array, soft: Array, pull: Array
     where = jnp.nonzero(active, size=width, fill_value=q)[0]
     real = where < q
     at = jnp.where(real, where, 0)
-    rows = problem.matrix[at]
-    block = jnp.where(real[:, None] & real[None], rows[:, at], 0.0)
+    block = jnp.where(real[:, None] & real[None], problem.matrix[at[:, None], at[None]], 0.0)
     ridge = jnp.finfo(z.dtype).eps * q
     block = block + jnp.diag(jnp.where(real, soft[at] + ridge, 1.0))
     right = jnp.where(real, pull[at] + ridge * z[at], 0.0)
     factor = jax.scipy.linalg.cho_factor(block, lower=True)
     found = jax.scipy.linalg.cho_solve(factor, right[:, None])[:, 0]
-    return jnp.zeros_like(z).at[where].set(found, mode="drop"), matmul(found, rows) - problem.cross
+    z = jnp.zeros_like(z).at[where].set(found, mode="drop")
+    return z, matmul(z, problem.matrix) - problem.cross
