@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import signal
 import statistics
@@ -18,6 +19,9 @@ from bench.problems import Problem
 
 TARGET = 1e-6
 _TIGHTEST = 1e-15
+_REST, _SHORT = 0.1, 1.0
+"""Seconds between calls, and what a call takes at most that is timed just after another one."""
+
 _COMPILING = 120.0
 """Seconds that a first call may take beyond patience, for it may compile; what then counts is the second."""
 
@@ -80,11 +84,22 @@ def patient(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def timed(player: Player, problem: Problem, tol: float, patience: float = math.inf) -> tuple[float, object]:
-    """Seconds of one call, and what it returned."""
+def rested() -> None:
+    """Wait until the threads and the garbage of the call before are gone: the next player should not pay for them."""
+    gc.collect()
+    time.sleep(_REST)
+
+
+def timed(
+    player: Player, problem: Problem, tol: float, patience: float = math.inf, warm: bool = False
+) -> tuple[float, object]:
+    """Seconds of one call, and what it returned; just after another one if `warm`."""
+    rested()
     limited = math.isfinite(patience) and not (player.threaded and problem.folds)
     with warnings.catch_warnings(), patient(patience if limited else 0.0):
         warnings.simplefilter("ignore")  # that a tolerance is not reached, the judge says
+        if warm:
+            player.play(problem, tol)
         start = time.perf_counter()
         found = player.play(problem, tol)
         seconds = time.perf_counter() - start
@@ -162,7 +177,7 @@ def race(
     for turn in range(repeats):
         start = turn % max(len(able), 1)
         for player, result in able[start:] + able[:start]:
-            times[id(result)].append(timed(player, problem, result.tol)[0])
+            times[id(result)].append(timed(player, problem, result.tol, warm=result.last < _SHORT)[0])
     least = limit(problem)
     for result in results:
         result.limit = least

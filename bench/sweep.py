@@ -24,7 +24,7 @@ from bench.players._jaxreg import play_all, reveal_all
 from bench.players._player import Fit, folds_of
 from bench.players._sklearn import path
 from bench.problems import FOLDS, NUM, RATIO, SHARED, Problem
-from bench.race import TARGET
+from bench.race import TARGET, rested
 from bench.table import report, save, show
 
 _COLUMNS = ("sweep", "problems", "fits", "player", "tol", "gap", "compile s", "median s", "fits/s", "speed-up", "")
@@ -93,7 +93,7 @@ def race(sweep: Sweep, able: Sequence[Runner], repeats: int) -> list[Rate]:
     times: list[list[float]] = [[] for _ in able]
     for _ in range(repeats):
         for runner, rate, taken in zip(able, rates, times, strict=True):
-            taken.append(_timed(sweep, runner, rate.tol)[0])
+            taken.append(_timed(sweep, runner, rate.tol, warm=True)[0])
     for rate, taken in zip(rates, times, strict=True):
         rate.median = statistics.median(taken)
     best = min((rate.median for rate in rates[1:] if rate.gap <= TARGET), default=math.nan)
@@ -102,13 +102,19 @@ def race(sweep: Sweep, able: Sequence[Runner], repeats: int) -> list[Rate]:
     return rates
 
 
-def _timed(sweep: Sweep, runner: Runner, tol: float) -> tuple[float, list[Problem], Any]:
-    """Seconds for all problems: a loop's time grows with their number and is divided among the processors."""
+def _timed(sweep: Sweep, runner: Runner, tol: float, warm: bool = False) -> tuple[float, list[Problem], Any]:
+    """Seconds for all problems: a loop's time grows with their number and is divided among the processors.
+
+    Just after another call if `warm`.
+    """
     total = len(sweep.problems)
     some = sweep.problems[:: max(1, total // (runner.sample or total))]
     share = 1.0 if runner.sample is None else total / len(some) / CPUS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        rested()
+        if warm:
+            runner.play(some, tol)
         start = time.perf_counter()
         found = runner.play(some, tol)
         return (time.perf_counter() - start) * share, some, found

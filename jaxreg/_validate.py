@@ -40,7 +40,7 @@ def array(where: str, name: str, value: Any, labels: bool = False, announce: boo
     """
     if isinstance(value, jax.Array):
         return value if labels or jnp.issubdtype(value.dtype, jnp.floating) else value.astype(float)
-    return _private(host_array(where, name, value, labels, announce))
+    return private(host_array(where, name, value, labels, announce))
 
 
 def host_array(where: str, name: str, value: Any, labels: bool = False, announce: bool = False) -> np.ndarray:
@@ -73,11 +73,13 @@ def checked(where: str, name: str, value: Any) -> np.ndarray:
     return made
 
 
-def _private(made: np.ndarray) -> Array:
-    """A copy on the device that later changes of the original do not reach.
+def private(made: np.ndarray | Array) -> Array:
+    """A copy on the device that later changes of the original do not reach; what is on one already stays.
 
     It is made by NumPy at an address that XLA on a CPU takes over as it stands, several times faster than XLA copies.
     """
+    if isinstance(made, jax.Array):
+        return made
     buffer = np.empty(made.nbytes + _ALIGNED, np.uint8)
     first = -buffer.ctypes.data % _ALIGNED
     copy = buffer[first : first + made.nbytes].view(made.dtype).reshape(made.shape)
@@ -99,16 +101,19 @@ def _announce(dtype: np.dtype[Any], where: str) -> None:
         )
 
 
-def problem(where: str, data: Data, weights: Any, *, tasks: bool, labels: bool) -> tuple[Data, Array]:
+def problem(
+    where: str, data: Data, weights: Any, *, tasks: bool, labels: bool, keep: bool = False
+) -> tuple[Data, Array]:
     """Check data = (X, y) and sample weights; rows of weight 0 are blanked, so that whatever they hold is harmless.
 
-    Returns arrays of one floating dtype and weights shaped like the sample axes: (n,), or (tasks, m). Raises
-    TypeError or ValueError that names the argument, what was given, what was expected and what to do.
+    Returns arrays of one floating dtype and weights shaped like the sample axes: (n,), or (tasks, m). With `keep`, X
+    stays the caller's own memory where it is in the host's and nothing has to be changed. Raises TypeError or ValueError that names the argument, what was given, what was expected and what to do.
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")
     whole = isinstance(data[0], list)  # a list is an array in the making, any other container a tree
-    X = jax.tree.map(lambda x: array(where, "X", x, announce=True), data[0], is_leaf=lambda _: whole)
+    take = host_array if keep and not traced(data) else array
+    X = jax.tree.map(lambda x: take(where, "X", x, announce=True), data[0], is_leaf=lambda _: whole)
     y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))
@@ -157,7 +162,7 @@ def _check_weights(where: str, w: np.ndarray) -> None:
 
 def _check_finite(where: str, name: str, value: np.ndarray, w: np.ndarray, tasks: bool) -> None:
     with np.errstate(all="ignore"):
-        if value.dtype.kind != "f" or np.isfinite(value.sum()) or np.all(np.isfinite(value)):
+        if value.dtype.kind != "f" or np.isfinite(value.sum(0)).all() or np.all(np.isfinite(value)):
             return
     bad = ~np.isfinite(value.reshape(*w.shape, -1)).all(-1) & (w > 0)
     if bad.any():

@@ -27,13 +27,15 @@ class Design(Protocol):
 
 
 class Dense:
-    """An array on a device."""
+    """An array on a device, or the host's own."""
 
-    def __init__(self, X: Array) -> None:
+    def __init__(self, X: Array | np.ndarray) -> None:
         self.X = X
         self.shape: tuple[int, ...] = X.shape
 
     def pull(self, rows: Array) -> Array:
+        if isinstance(self.X, np.ndarray):
+            return jnp.asarray(np.asarray(rows) @ self.X)
         return pull(rows, self.X)
 
     def columns(self, chosen: np.ndarray) -> Array:

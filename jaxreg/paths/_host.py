@@ -13,8 +13,10 @@ _CHUNK = 4096
 _NEAR = 2.0
 
 
-def on_host(x: Array) -> bool:
-    """Whether an array lies on one CPU device."""
+def on_host(x: Array | np.ndarray) -> bool:
+    """Whether an array lies in the host's memory, NumPy's or that of one CPU device."""
+    if isinstance(x, np.ndarray):
+        return True
     devices = x.devices()
     return len(devices) == 1 and next(iter(devices)).platform == "cpu"
 
@@ -27,38 +29,39 @@ def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:
     """
     total = weights.sum()
     safe = total if total > 0 else total.dtype.type(1)
-    x_mean, y_mean = weights @ X / safe, weights @ y / safe
-    found = _at_once(X, y, weights, x_mean, y_mean) if weights.min() == weights.max() else None
-    xx, xy, yy = found or _by_chunks(X, y, weights, x_mean, y_mean)
+    y_mean = weights @ y / safe
+    yc = (y - y_mean).T
+    pulled = np.concatenate([weights[None], np.atleast_2d(weights * yc)]) @ X
+    x_mean, xy = pulled[0] / safe, pulled[1:]
+    xx = _at_once(X, weights, x_mean) if weights.min() == weights.max() else None
+    if xx is None:
+        xx, xy = _by_chunks(X, yc, weights, x_mean)
+    xy = xy.T.reshape(-1, *y.shape[1:])
+    yy = np.sum(weights * yc * yc, -1)
     return Moments(*(jnp.asarray(v) for v in (total, x_mean, y_mean, xx, xy, yy)))
 
 
-_Products = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def _at_once(
-    X: np.ndarray, y: np.ndarray, weights: np.ndarray, x_mean: np.ndarray, y_mean: np.ndarray
-) -> _Products | None:
-    weight, total = weights[0], weights.sum()
+def _at_once(X: np.ndarray, weights: np.ndarray, x_mean: np.ndarray) -> np.ndarray | None:
+    total = weights.sum()
     with np.errstate(over="ignore", invalid="ignore"):
-        xx = weight * (X.T @ X) - total * np.outer(x_mean, x_mean)
-        if not (total * x_mean**2 <= _NEAR**2 * np.diagonal(xx)).all():
-            return None
-    yc = y - y_mean
-    return xx, weight * (X.T @ yc), weight * np.sum(yc * yc, 0)
+        xx = weights[0] * (X.T @ X) - total * np.outer(x_mean, x_mean)
+        return xx if (total * x_mean**2 <= _NEAR**2 * np.diagonal(xx)).all() else None
 
 
-def _by_chunks(X: np.ndarray, y: np.ndarray, weights: np.ndarray, x_mean: np.ndarray, y_mean: np.ndarray) -> _Products:
-    root, features = np.sqrt(weights), X.shape[1]
-    xx, xy = np.zeros((features, features), X.dtype), np.zeros((*y.shape[1:], features), X.dtype)
-    yc = root * (y - y_mean).T
+def _by_chunks(
+    X: np.ndarray, yc: np.ndarray, weights: np.ndarray, x_mean: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """X'X and y'X of centred rows."""
+    features = X.shape[1]
+    xx, xy = np.zeros((features, features), X.dtype), np.zeros((*yc.shape[:-1], features), X.dtype)
+    root = np.sqrt(weights)
     for first in range(0, len(X), _CHUNK):
         rows = slice(first, first + _CHUNK)
         Z = X[rows] - x_mean
         Z *= root[rows, None]
         xx += Z.T @ Z
-        xy += yc[..., rows] @ Z
-    return xx, xy.T, np.sum(yc * yc, -1)
+        xy += (root[rows] * yc[..., rows]) @ Z
+    return xx, xy
 
 
 def host_fold_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray, masks: np.ndarray) -> Moments:

@@ -7,11 +7,12 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxreg import _tree
+from jaxreg import _tree, _validate
 from jaxreg._typing import Array, PyTree
-from jaxreg.paths._blocks import vector_problem
+from jaxreg.paths._blocks import Vector, vector_problem
 from jaxreg.paths._design import Sparse
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
+from jaxreg.paths._host import on_host
 from jaxreg.paths._null import null_top, squared_null_top
 from jaxreg.paths._routes import Way, choose_way
 from jaxreg.paths._sparse import is_sparse, prepare_sparse
@@ -25,7 +26,8 @@ from jaxreg.solvers.minimize import choose, prepare
 class Posed(NamedTuple):
     """Risk, penalty, data, weights and start as they are fitted, the bound risk, the route and the solver.
 
-    `data` begins with an array or with `Sparse` features; f then has none.
+    `data` begins with an array, which is the caller's own on the host for a route that reads it there, or with
+    `Sparse` features; f then has none.
     """
 
     risk: Risk | MultitaskRisk
@@ -51,9 +53,13 @@ def pose(
     """Check everything and choose the route. Raises TypeError or ValueError for what cannot be used, naming it."""
     if is_sparse(data):
         return _pose_sparse(where, risk, penalty, init, data, weights, solver, route)
-    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights)
+    data, w, penalty, init = prepare(where, risk, penalty, init, data, weights, keep=True)
     f = bind(risk, data, w)
     way = choose_way(where, route, f, penalty, init, solver)
+    read_once = way.route == "moments" and isinstance(way.vector, Vector) and way.vector.part.gauge
+    if not (read_once and on_host(w)):
+        data = jax.tree.map(_validate.private, data[0]), data[1]
+        f = bind(risk, data, w)
     return Posed(risk, penalty, data, w, init, f, way, choose(f, penalty, init, solver))
 
 

@@ -70,7 +70,7 @@ def path(
     >>> X, y = np.eye(3, dtype="float32"), np.array([3.0, -1.0, 0.2], "float32")
     >>> fits = jr.path(jr.risk(jr.linear, jr.Squared()), jr.L1(), (X, y), num=5)
     >>> fits.params.shape, (fits.params[0] == 0).all().item(), fits.route
-    ((5, 3), True, 'rows')
+    ((5, 3), True, 'moments')
     """
     where = "path"
     posed = pose(where, risk, penalty, init, data, weights, solver, route)

@@ -78,12 +78,21 @@ def minimize(
 
 
 def prepare(
-    where: str, risk: Risk | MultitaskRisk, penalty: Penalty, init: PyTree | None, data: Data, weights: Any
+    where: str,
+    risk: Risk | MultitaskRisk,
+    penalty: Penalty,
+    init: PyTree | None,
+    data: Data,
+    weights: Any,
+    keep: bool = False,
 ) -> tuple[Data, Array, Penalty, PyTree]:
-    """Everything checked and in one dtype; without `init`, zeros of a linear model without intercept."""
+    """Everything checked and in one dtype; without `init`, zeros of a linear model without intercept.
+
+    `keep` as in `_validate.problem`.
+    """
     check_model(where, risk, penalty)
     tasks = isinstance(risk, MultitaskRisk)
-    data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels)
+    data, w = _validate.problem(where, data, weights, tasks=tasks, labels=risk.loss.labels, keep=keep)
     _validate.targets(where, data[1], w, risk.loss)
     dtype = w.dtype
     init = _validate.parameters(where, _zeros(where, risk, data) if init is None else init, dtype)
