@@ -80,11 +80,17 @@ def private(made: np.ndarray | Array) -> Array:
     """
     if isinstance(made, jax.Array):
         return made
-    buffer = np.empty(made.nbytes + _ALIGNED, np.uint8)
-    first = -buffer.ctypes.data % _ALIGNED
-    copy = buffer[first : first + made.nbytes].view(made.dtype).reshape(made.shape)
+    copy = aligned(made.shape, made.dtype)
     np.copyto(copy, made)
     return jax.device_put(copy)
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Memory to be filled, at an address from which `jax.device_put` to a CPU takes it over without a copy."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + _ALIGNED, np.uint8)
+    first = -buffer.ctypes.data % _ALIGNED
+    return buffer[first : first + size].view(dtype).reshape(shape)
 
 
 _announced: set[str] = set()
@@ -107,7 +113,8 @@ def problem(
     """Check data = (X, y) and sample weights; rows of weight 0 are blanked, so that whatever they hold is harmless.
 
     Returns arrays of one floating dtype and weights shaped like the sample axes: (n,), or (tasks, m). With `keep`, X
-    stays the caller's own memory where it is in the host's and nothing has to be changed. Raises TypeError or ValueError that names the argument, what was given, what was expected and what to do.
+    stays the caller's own memory where it is in the host's and nothing has to be changed. Raises TypeError or
+    ValueError that names the argument, what was given, what was expected and what to do.
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")

@@ -112,14 +112,14 @@ def assemble(
         fit = fit_one(f, jnp.asarray(strengths[at], tol.dtype) * penalty, solver, start, tol, max_steps)
         for to, new in zip(jax.tree.leaves(found), jax.tree.leaves(fit), strict=True):
             to[lane, at] = np.asarray(new)
-    return jax.tree.map(jnp.asarray, found)
+    return jax.device_put(found)
 
 
 def statuses(found: Solution, tol: Array) -> Solution:
     """The fits as they are: those above the tolerance have stalled."""
     limit = float(floored(tol))
     status: Any = np.where(np.asarray(found.gap) <= limit, Status.CONVERGED, Status.STALLED).astype(np.int8)
-    return jax.tree.map(jnp.asarray, Solution(found.params, found.value, found.gap, found.steps, status))
+    return jax.device_put(Solution(found.params, found.value, found.gap, found.steps, status))
 
 
 def solution(params: PyTree, value: Any, gap: Any, steps: Any) -> Solution:

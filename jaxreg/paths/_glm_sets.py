@@ -129,11 +129,12 @@ def _judge(
 ) -> Verdict:
     predictions, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
 
-    def lane(share: Array, ref: Reference, *found: Array) -> tuple[Array, Array]:
-        f = _bare(rows.risk, rows.y, share)
-        return jax.vmap(lambda s, *x: linear_gap(f, weighed(s, part), ref, *x))(strengths, *found)
+    def lane(one: tuple[Array, Reference, tuple[Array, ...]]) -> tuple[Array, Array, Array]:
+        f, (w, *found, g) = _bare(rows.risk, rows.y, one[0]), one[2]
+        judged = jax.vmap(lambda s, *x: linear_gap(f, weighed(s, part), one[1], *x))(strengths, w, *found, g)
+        return *judged, missing(part, g, w, strengths)
 
-    value, gap = jax.vmap(lane)(rows.shares, rows.refs, coef, predictions, slopes, grad)
+    value, gap, missed = jax.lax.map(lane, (rows.shares, rows.refs, (coef, predictions, slopes, grad)))
     score = jax.vmap(lambda held, zs: jax.vmap(_bare(rows.risk, rows.y, held).value_at)(zs))
     scores = score(rows.held, predictions[: len(rows.held)])
-    return Verdict(gap, value, scores, missing(part, grad, coef, strengths), grad[:, -2], grad[:, -1])
+    return Verdict(gap, value, scores, missed, grad[:, -2], grad[:, -1])

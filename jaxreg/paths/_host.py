@@ -48,9 +48,7 @@ def _at_once(X: np.ndarray, weights: np.ndarray, x_mean: np.ndarray) -> np.ndarr
         return xx if (total * x_mean**2 <= _NEAR**2 * np.diagonal(xx)).all() else None
 
 
-def _by_chunks(
-    X: np.ndarray, yc: np.ndarray, weights: np.ndarray, x_mean: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _by_chunks(X: np.ndarray, yc: np.ndarray, weights: np.ndarray, x_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """X'X and y'X of centred rows."""
     features = X.shape[1]
     xx, xy = np.zeros((features, features), X.dtype), np.zeros((*yc.shape[:-1], features), X.dtype)

@@ -13,10 +13,9 @@ from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
 from jaxreg.paths._blocks import Vector, gather, solve_block, spread
 from jaxreg.paths._design import columns, pull
-from jaxreg.paths._working_set import Fit, Verdict, missing
+from jaxreg.paths._working_set import Fit, Verdict, squared_verdicts
 from jaxreg.penalties import Leafwise
-from jaxreg.solvers._certificate import Reference, squared_gap
-from jaxreg.solvers._entering import weighed
+from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers.active_set import Fits, Gram
 
 
@@ -65,7 +64,7 @@ class SquaredLanes:
         return _fit(small, fits, whole.y_mean, chosen, whole.X.shape[1])
 
     def judge(self, block: np.ndarray, fits: list[Fit]) -> Verdict:
-        return _judge(self.whole, self.part, block, [(f.rows, f.coef) for f in fits])
+        return _judge(self.whole, self.part, block, *_gradients(self.whole, [(f.rows, f.coef) for f in fits]))
 
 
 @partial(jax.jit, static_argnums=4)
@@ -120,19 +119,16 @@ def _fit(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int)
 
 
 @jax.jit
-def _judge(whole: _Whole, part: Leafwise, strengths: Array, fits: list[tuple[Array, Array]]) -> Verdict:
-    """All gradients of all lanes and strengths in one product, and what they say."""
+def _gradients(whole: _Whole, fits: list[tuple[Array, Array]]) -> tuple[Array, Array, Array]:
+    """Errors, coefficients and, in one product, the gradients of all lanes and strengths."""
     errors, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
-    pulled = errors * whole.rows[:, None]
-    grad = pull(pulled, whole.X)
-    square = jnp.sum(pulled * errors, -1)
+    return errors, coef, pull(errors * whole.rows[:, None], whole.X)
 
-    def cell(w: Array, g: Array, rest: Array, s: Array, ref: Reference) -> tuple[Array, Array]:
-        return squared_gap(weighed(s, part), w, g, rest, ref), 0.5 * rest + weighed(s, part).leaf_value(w)
 
-    gap, value = jax.vmap(jax.vmap(cell, in_axes=(0, 0, 0, 0, None)), in_axes=(0, 0, 0, None, 0))(
-        coef, grad, square, strengths, whole.refs
-    )
+@jax.jit
+def _judge(whole: _Whole, part: Leafwise, strengths: Array, errors: Array, coef: Array, grad: Array) -> Verdict:
+    square = jnp.sum(errors * whole.rows[:, None] * errors, -1)
+    gap, value, missed = squared_verdicts(part, strengths, coef, grad, square, whole.refs)
     folds = whole.held.shape[0]
     scores = 0.5 * jnp.sum(whole.held[:, None] * jnp.square(errors[:folds]), -1)
-    return Verdict(gap, value, scores, missing(part, grad, coef, strengths), grad[:, -2], grad[:, -1])
+    return Verdict(gap, value, scores, missed, grad[:, -2], grad[:, -1])

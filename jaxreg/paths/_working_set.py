@@ -7,6 +7,7 @@ all lanes and strengths: the gaps on the full problem, the features that were mi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -14,11 +15,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxreg import _validate
 from jaxreg._typing import Array
-from jaxreg.paths._blocks import BLOCK, solution
+from jaxreg.paths._blocks import blocks, solution
 from jaxreg.penalties import Leafwise
-from jaxreg.solvers._entering import enters, quiet
+from jaxreg.solvers._certificate import Reference, squared_gap
+from jaxreg.solvers._entering import enters, quiet, weighed
 from jaxreg.solvers._loop import Solution, floored
+
+_Column = Sequence[Array] | np.ndarray
+"""Something of every lane."""
 
 _ROUNDS = 12
 _SLACK = 0.3
@@ -77,19 +83,41 @@ def by_working_sets(
     starts = np.asarray(_starts(model.grad, model.part, strengths[0]))
     start = float(starts.max())
     grid, asked = refined(strengths, start)
-    run = _Run(model, starts, tol)
-    made = []
-    for first in range(0, len(grid), BLOCK):
-        block = np.pad(grid[first : first + BLOCK], (0, max(0, first + BLOCK - len(grid))), mode="edge")
+    run, kept = _Run(model, starts, tol), _Kept(len(grid), asked)
+    for where, block in blocks(grid):
         try:
-            made.append(run.solve(block, start))
+            kept.add(where, run.solve(block, start))
         except _TooManyError:
             return None
         start = block[-1]
-    columns = [np.concatenate(column, 1)[:, asked] for column in zip(*made, strict=True)]
-    coef, bias, value, gap, steps, scores = columns
+    coef, bias, value, gap, steps, scores = kept.columns
     params = {"coef": coef, "intercept": bias} if model.intercept else coef
     return solution(params, value, gap, steps), jnp.asarray(scores) if folds else None
+
+
+class _Kept:
+    """What is known of the strengths that were asked for: columns (lane, strength, ...), each written once."""
+
+    def __init__(self, size: int, asked: np.ndarray) -> None:
+        self.place = np.full(size, -1)
+        self.place[asked] = np.arange(len(asked))
+        self.count = len(asked)
+        self.columns: list[np.ndarray] = []
+
+    def add(self, where: slice, block: tuple[_Column, ...]) -> None:
+        """The columns of a block of strengths, each a sequence of lanes."""
+        if not self.columns:
+            self.columns = [self._room(lanes) for lanes in block]
+        place = self.place[where]
+        asked = np.flatnonzero(place >= 0)
+        for column, lanes in zip(self.columns, block, strict=True):
+            for to, found in zip(column, lanes, strict=True):
+                to[place[asked]] = np.asarray(found)[asked]
+
+    def _room(self, lanes: _Column) -> np.ndarray:
+        if not len(lanes):
+            return np.zeros((0, self.count))
+        return _validate.aligned((len(lanes), self.count, *lanes[0].shape[1:]), lanes[0].dtype)
 
 
 def refined(strengths: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +155,11 @@ class _Run:
         self.before_at: float | None = None
         self.limit = float(floored(tol))
 
-    def solve(self, block: np.ndarray, start: float) -> tuple[np.ndarray, ...]:
-        """Fit every lane over the block, add what was missed and fit again until the whole block is certified."""
+    def solve(self, block: np.ndarray, start: float) -> tuple[_Column, ...]:
+        """Fit every lane over the block, add what was missed and fit again until the whole block is certified.
+
+        Coefficients, intercepts, objectives, gaps, steps and scores, each a sequence of lanes.
+        """
         before = self.before_at if self.before_at is not None else start
         steps = (np.asarray(s, self.tol.dtype) for s in (start, before, block[-1]))
         ranks = np.array(_expected(self.grad, self.before, self.model.part, *steps))
@@ -150,8 +181,7 @@ class _Run:
         self.fits, self.grad = fits, verdict.grad
         self.before_at = float(block[-2]) if block[-2] > block[-1] else None
         self.before = verdict.grad if self.before_at is None else verdict.before
-        columns = ([np.asarray(getattr(f, name)) for f in fits] for name in ("coef", "intercept", "steps"))
-        coef, bias, taken = (np.stack(column) for column in columns)
+        coef, bias, taken = ([getattr(fit, name) for fit in fits] for name in ("coef", "intercept", "steps"))
         return coef, bias, np.asarray(verdict.value), gap, taken, np.asarray(verdict.scores)
 
     def _adds(self, chosen: np.ndarray, missed: np.ndarray) -> bool:
@@ -194,9 +224,27 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
     return jax.vmap(lambda g, h: jnp.maximum(enters(part, g, reach), enters(part, h, reach)))(grad, there)
 
 
-@jax.jit
 def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array:
-    """How far each feature at zero would move at worst over a block: gradients and coefficients (F, B, p, ...)."""
-    moved = jax.vmap(lambda g: jax.vmap(partial(enters, part))(g, strengths))(grad)
-    idle = jnp.all(coef == 0, tuple(range(3, coef.ndim)))
-    return jnp.max(jnp.where(idle, moved, 0.0), 1)
+    """How far each feature of a lane would move at worst over a block where it is zero: arguments (B, p, ...)."""
+    moved = jax.vmap(partial(enters, part))(grad, strengths)
+    idle = jnp.all(coef == 0, tuple(range(2, coef.ndim)))
+    return jnp.max(jnp.where(idle, moved, 0.0), 0)
+
+
+def squared_verdicts(
+    part: Leafwise, strengths: Array, coef: Array, grad: Array, square: Array, refs: Reference
+) -> tuple[Array, Array, Array]:
+    """Gaps and objectives of least squares, and what was missed, lane by lane: a processor's cache holds one.
+
+    Coefficients and gradients are (F, B, p, ...), weighted sums of squared residuals (F, B).
+    """
+
+    def cell(w: Array, g: Array, rest: Array, s: Array, ref: Reference) -> tuple[Array, Array]:
+        return squared_gap(weighed(s, part), w, g, rest, ref), 0.5 * rest + weighed(s, part).leaf_value(w)
+
+    def lane(found: tuple[Array, Array, Array, Reference]) -> tuple[Array, Array, Array]:
+        w, g, rest, ref = found
+        gap, value = jax.vmap(cell, in_axes=(0, 0, 0, 0, None))(w, g, rest, strengths, ref)
+        return gap, value, missing(part, g, w, strengths)
+
+    return jax.lax.map(lane, (coef, grad, square, refs))

@@ -15,12 +15,13 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.paths._design import Sparse
 from jaxreg.paths._fit import fit_all
+from jaxreg.paths._host import on_host
 from jaxreg.paths._posed import pose, strengths_for
 from jaxreg.paths.path import Path
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.selection.folds import block_order, fold_masks
-from jaxreg.solvers._loop import Solver
+from jaxreg.solvers._loop import Solution, Solver
 from jaxreg.solvers.minimize import OnFail, report
 
 
@@ -108,13 +109,21 @@ def cross_validate(
     lanes, taken = fit_all(posed, masks, order, grid, tol, max_steps)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)
-    fold_fits, whole = jax.tree.map(lambda x: x[:-1], fits), jax.tree.map(lambda x: x[-1], fits)
+    fold_fits, whole = _apart(fits)
     if scoring is not None:
         scores = _score(scoring, fold_fits.params, posed.data, w, jnp.asarray(masks))
     assert scores is not None
     best, one_se = choose_strength(scores)
     fitted = Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)
     return CrossValidation(grid, scores, fold_fits.gap, fold_fits.status, best, one_se, fitted, fold_fits.params)
+
+
+def _apart(fits: Solution) -> tuple[Solution, Solution]:
+    """The lanes of the folds and the last one; in the host's memory the folds' are not copied."""
+    whole = jax.tree.map(lambda x: x[-1], fits)
+    if not _validate.traced(fits) and on_host(fits.gap):
+        return jax.device_put(jax.tree.map(lambda x: np.asarray(x)[:-1], fits)), whole
+    return jax.tree.map(lambda x: x[:-1], fits), whole
 
 
 def choose_strength(scores: Array) -> tuple[Array, Array]:
