@@ -177,7 +177,9 @@ def race(
     for turn in range(repeats):
         start = turn % max(len(able), 1)
         for player, result in able[start:] + able[:start]:
-            times[id(result)].append(timed(player, problem, result.tol, warm=result.last < _SHORT)[0])
+            taken = times[id(result)]
+            short = min([result.last, *taken]) < _SHORT
+            taken.append(timed(player, problem, result.tol, warm=short)[0])
     least = limit(problem)
     for result in results:
         result.limit = least

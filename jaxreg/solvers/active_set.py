@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxreg._linalg import matmul
+from jaxreg._linalg import matmul, solve_positive
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array
 from jaxreg.penalties import Leafwise
@@ -208,7 +208,6 @@ def _solve(problem: _Scaled, width: int, active: Array, soft: Array, pull: Array
     ridge = jnp.finfo(z.dtype).eps * q
     block = block + jnp.diag(jnp.where(real, soft[at] + ridge, 1.0))
     right = jnp.where(real, pull[at] + ridge * z[at], 0.0)
-    factor = jax.scipy.linalg.cho_factor(block, lower=True)
-    found = jax.scipy.linalg.cho_solve(factor, right[:, None])[:, 0]
+    found = solve_positive(block, right[:, None])[:, 0]
     z = jnp.zeros_like(z).at[where].set(found, mode="drop")
     return z, matmul(z, problem.matrix) - problem.cross

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from jaxreg import _tree
-from jaxreg._linalg import einsum, matmul
+from jaxreg._linalg import einsum, matmul, solve_positive
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
@@ -45,7 +45,7 @@ class Orthogonal:
             pull = einsum("tqp,tq->p", A, solved)
             size = A.shape[-1]
             system = jnp.eye(size, dtype=A.dtype) / self.common + einsum("tqp,tq,tqr->pr", A, heavy, A)
-            shift = jax.scipy.linalg.solve(system, pull, assume_a="pos")
+            shift = solve_positive(system, pull[:, None])[:, 0]
             solved = solved - heavy * matmul(A, shift)
         return _tree.sub(z, back(_like(half, rest) * solved)[0])
 
@@ -162,7 +162,7 @@ def _advance(memory: Memory, z: Array, residual: Array, lost: Array) -> tuple[Me
     gram = matmul(turns, turns.T)
     slack = _slack(z.dtype) * jnp.trace(gram)
     system = gram + jnp.eye(slots, dtype=z.dtype) * jnp.where(slack > 0, slack, 1.0)
-    mix = jax.scipy.linalg.solve(system, matmul(turns, residual), assume_a="pos")
+    mix = solve_positive(system, matmul(turns, residual)[:, None])[:, 0]
     ahead = z + residual - matmul(mix, moves + turns)
     ahead = jnp.where(jnp.all(jnp.isfinite(ahead)), ahead, z + residual)
     kept = Memory(moves, turns, memory.count + 1, z, residual)

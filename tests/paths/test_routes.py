@@ -73,6 +73,16 @@ def test_routes_agree(shape: tuple, x64):
         np.testing.assert_allclose(fits.params["intercept"], made[0].params["intercept"], atol=1e-8)
 
 
+def test_nearly_square_data_take_moments_and_systems_of_many_widths(x64):
+    X, y = sample(640, 1100)
+    y = y + X[:, 3:] @ np.random.default_rng(1).normal(size=1097)
+    init = jr.linear_params((X, y))
+    fits = jr.path(SQUARED, jr.L1(), (X, y), num=4, ratio=1e-3, init=init)
+    assert fits.route == "moments" and (fits.status == 0).all()
+    assert (fits.params["coef"][-1] != 0).sum() > 512
+    assert judged((X, y), fits.strengths, *split(fits)) <= 1e-6
+
+
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60), (40, 300)], ids=["tall", "wide", "very wide"])
 def test_exact_at_the_knots_of_least_angles(shape: tuple, x64):
     """Where features enter and leave the coefficients are scikit-learn's, by another algorithm."""

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxreg import _linalg
 from jaxreg._linalg import einsum, matmul, widen
 from jaxreg._typing import Array
 from jaxreg.penalties.spectral._divided import batched, differences, flip, with_diagonal
@@ -52,19 +53,19 @@ def _is_long(x: Array) -> bool:
 
 @jax.custom_jvp
 def _values(x: Array) -> Array:
-    return jnp.linalg.svd(jnp.linalg.qr(x, mode="r") if _is_long(x) else x, compute_uv=False)
+    return _linalg.singular_values(_linalg.triangular(x) if _is_long(x) else x)
 
 
 @_values.defjvp
 def _values_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    u, s, vt = jnp.linalg.svd(primals[0], full_matrices=False)
+    u, s, vt = _linalg.svd(primals[0])
     return s, jnp.where(s > 0, einsum("mi,mn,in->i", u, tangents[0], vt), 0.0)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _mapped(f: Callable[..., Array], x: Array, args: tuple[Array, ...]) -> Array:
     """Of a long matrix the right vectors, those of its triangular factor, are enough: x V diag(f/σ) Vᵀ."""
-    u, s, vt = jnp.linalg.svd(jnp.linalg.qr(x, mode="r") if _is_long(x) else x, full_matrices=False)
+    u, s, vt = _linalg.svd(_linalg.triangular(x) if _is_long(x) else x)
     y = f(s, *args)
     if _is_long(x):
         ratio = jnp.where(s == 0, 0.0, y / jnp.where(s == 0, 1.0, s))
@@ -77,7 +78,7 @@ def _mapped(f: Callable[..., Array], x: Array, args: tuple[Array, ...]) -> Array
 @_mapped.defjvp
 def _mapped_jvp(f: Callable[..., Array], primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x, args), (dx, dargs) = primals, tangents
-    u, s, vt = jnp.linalg.svd(x, full_matrices=False)
+    u, s, vt = _linalg.svd(x)
     y, slopes = f(s, *args), jax.jacfwd(f)(s, *args)
     own, right = jnp.diagonal(slopes), matmul(dx, flip(vt))
     e = matmul(flip(u), right)

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxreg import _linalg
 from jaxreg._linalg import matmul, widen
 from jaxreg._typing import Array
 from jaxreg.penalties.spectral._divided import batched, differences, flip, with_diagonal
@@ -23,7 +24,8 @@ def symmetric_part(x: Array) -> Array:
 
 def eigenvalues(x: Array) -> Array:
     """Ascending eigenvalues of the symmetric part of the last two axes."""
-    return jnp.linalg.eigvalsh(symmetric_part(widen(x)), symmetrize_input=False).astype(x.dtype)
+    part = symmetric_part(widen(x))
+    return batched(lambda m, _: _linalg.eigenvalues(m), part, ()).astype(x.dtype)
 
 
 def map_symmetric(f: Callable[..., Array], x: Array, *args: Any) -> Array:
@@ -38,7 +40,7 @@ def map_symmetric(f: Callable[..., Array], x: Array, *args: Any) -> Array:
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _mapped(f: Callable[..., Array], x: Array, args: tuple[Array, ...]) -> Array:
-    s, v = jnp.linalg.eigh(x, symmetrize_input=False)
+    s, v = _linalg.eigh(x)
     y = f(s, *args)
     return jnp.where(jnp.all(y == s), x, matmul(v * y[None, :], flip(v)))
 
@@ -46,7 +48,7 @@ def _mapped(f: Callable[..., Array], x: Array, args: tuple[Array, ...]) -> Array
 @_mapped.defjvp
 def _mapped_jvp(f: Callable[..., Array], primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x, args), (dx, dargs) = primals, tangents
-    s, v = jnp.linalg.eigh(x, symmetrize_input=False)
+    s, v = _linalg.eigh(x)
     y = f(s, *args)
     e = matmul(flip(v), matmul(dx, v))
     core = differences(s, y, jax.jacfwd(f)(s, *args)) * e
