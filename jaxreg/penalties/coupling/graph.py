@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxreg._linalg import einsum, matmul, widen
+from jaxreg._linalg import eigh, einsum, matmul, widen
 from jaxreg._pytree import pytree, show, static
 from jaxreg._typing import Array, ArrayLike
 from jaxreg._validate import traced
@@ -107,7 +107,7 @@ class Graph(Leafwise):
         if self.values is not None:
             return L.astype(rows.dtype), jnp.asarray(self.values, rows.dtype), jnp.asarray(self.vectors, rows.dtype)
         wide = widen(L if jnp.issubdtype(L.dtype, jnp.floating) else L.astype(rows.dtype))
-        values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(wide))
+        values, vectors = eigh(jax.lax.stop_gradient(wide))
         values = jnp.where(values <= _noise(L, values), 0.0, values)
         return L.astype(rows.dtype), values.astype(rows.dtype), vectors.astype(rows.dtype)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg import _tree
-from jaxreg._linalg import einsum
+from jaxreg._linalg import eigh, einsum
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array, ArrayLike, PyTree
 from jaxreg._validate import traced
@@ -77,7 +77,7 @@ def learn_relation(params: PyTree, axis: int = 0, *, only: str = "*", epsilon: A
     epsilon = jnp.asarray(epsilon, gram.dtype)[None]
     root = map_symmetric(_root, gram, epsilon)
     size = jnp.trace(root)
-    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(gram))
+    values, vectors = eigh(jax.lax.stop_gradient(gram))
     kept = jax.lax.stop_gradient(size) * _inverse_root(values, epsilon)
     return Relation(root / size, size * map_symmetric(_inverse_root, gram, epsilon), kept, vectors)
 
