@@ -66,8 +66,8 @@ def test_a_first_call_may_compile(tiny: Problem) -> None:
     found = calibrate(Player("compiles", "0", ("squared",), play), tiny, patience=0.3)
     assert found.reached and found.first >= 0.5 > found.last and calls[0] == calls[1]
     calls.clear()
-    folds = Problem("", tiny.X, tiny.y, 50)
-    assert calibrate(Player("compiles", "0", ("squared",), play), folds, patience=2.0).reached
+    folds = Problem("", tiny.X, tiny.y, 5)
+    assert calibrate(Player("compiles", "0", ("squared",), play), folds, patience=1.0).reached
 
 
 def test_patience_ends_and_folds_are_not_begun_in_vain(tiny: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
