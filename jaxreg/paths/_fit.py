@@ -61,7 +61,7 @@ def _model(posed: Posed, every: np.ndarray, masks: np.ndarray | None) -> Model:
     assert vector is not None and not isinstance(vector, Tasks)
     if isinstance(vector, Rows):
         return RowLanes(posed.data, posed.weights, masks, vector)
-    if isinstance(X, Sparse) or not posed.f.is_squared:
+    if not posed.f.is_squared:
         design = X if isinstance(X, Sparse) else Dense(X)
         return GlmLanes(posed.risk, design, y, every, masks, vector)
     return SquaredLanes(posed.data, posed.weights, masks, vector)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._linalg import matmul
-from jaxreg._typing import Array, Data
+from jaxreg._typing import Array
 from jaxreg.paths._blocks import Vector, gather, solve_block, spread
-from jaxreg.paths._design import columns, pull
+from jaxreg.paths._design import Dense, Design, Sparse
 from jaxreg.paths._working_set import Fit, Verdict, squared_verdicts
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
@@ -20,16 +20,14 @@ from jaxreg.solvers.active_set import Fits, Gram
 
 
 class _Whole(NamedTuple):
-    """Centred data, means, each lane's share of the rows (F, n), held-out shares (K, n), and the scales of gaps."""
+    """Centred targets, means, each lane's share of the rows (F, n), held-out shares (K, n), and the scales of gaps."""
 
-    X: Array
     y: Array
     x_mean: Array
     y_mean: Array
     rows: Array
     held: Array
     refs: Reference
-    grad: Array
 
 
 class _Small(NamedTuple):
@@ -45,68 +43,95 @@ class _Small(NamedTuple):
 
 
 class SquaredLanes:
-    """Samples that differ by their weights, the last one whole; `Fit.rows` are errors."""
+    """Samples that differ by their weights, the last one whole; `Fit.rows` are errors.
+
+    Dense features are centred by the means of the whole sample, those of a lane's working set by its own.
+    """
 
     widths: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
 
-    def __init__(self, data: Data, weights: Array, masks: np.ndarray | None, vector: Vector) -> None:
+    def __init__(self, data: tuple[Any, Array], weights: Array, masks: np.ndarray | None, vector: Vector) -> None:
+        X, y = data
         self.part, self.intercept = vector
-        self.whole = _prepare(*data, weights, masks, vector.intercept)
-        self.grad = self.whole.grad
-        self.rows = np.asarray(self.whole.rows)
-        self.refs = [np.asarray(x) for x in (self.whole.refs.objective, self.whole.refs.gradient)]
+        rows, held = _shares(weights, masks)
+        raw = (X if isinstance(X, Sparse) else Dense(X)).pull(rows * y[None])
+        x_mean, y_mean = jnp.zeros(X.shape[1], y.dtype), jnp.zeros((), y.dtype)
+        if isinstance(X, Sparse):
+            self.design: Design = X
+            self.widths = (64, *self.widths)  # of many rows few columns are made dense
+        else:
+            if self.intercept:
+                X, y, x_mean, y_mean = _centred(X, y, rows[-1])
+            self.design = Dense(X)
+        refs, slopes = _null(y, rows, raw, y_mean, self.intercept)
+        self.whole = _Whole(y, x_mean, y_mean, rows, held, refs)
+        self.grad = self.design.pull(slopes)
+        self.rows = np.asarray(rows)
+        self.refs = [np.asarray(x) for x in (refs.objective, refs.gradient)]
 
     def fit(self, lane: int, chosen: np.ndarray, block: np.ndarray, before: Fit, tol: Array) -> Fit:
-        whole = self.whole
-        small = _small(whole.X, whole.y, whole.x_mean, self.rows[lane], chosen, self.part, before.last, self.intercept)
+        whole, Z = self.whole, self.design.columns(chosen)
+        small = _small(Z, whole.y, whole.x_mean, self.rows[lane], chosen, self.part, before.last, self.intercept)
         ref = Reference(*(x[lane] for x in self.refs))
         fits = solve_block(small.gram, small.part, ref, block, small.last, before.last_at, tol)
-        return _fit(small, fits, whole.y_mean, chosen, whole.X.shape[1])
+        return _fit(small, fits, whole.y_mean, chosen, self.design.shape[1])
 
     def judge(self, block: np.ndarray, fits: list[Fit]) -> Verdict:
-        return _judge(self.whole, self.part, block, *_gradients(self.whole, [(f.rows, f.coef) for f in fits]))
+        errors, coef, slopes = _pulls(self.whole.rows, [(f.rows, f.coef) for f in fits])
+        return _judge(self.whole, self.part, block, errors, coef, self.design.pull(slopes))
+
+
+@jax.jit
+def _shares(weights: Array, masks: Array | None) -> tuple[Array, Array]:
+    """Each lane's share of the rows (F, n), and the held-out shares (K, n)."""
+    lanes, held = weights[None], jnp.zeros((0, len(weights)), weights.dtype)
+    if masks is not None:
+        held = weights[None] * masks.astype(weights.dtype)
+        lanes = jnp.concatenate([weights[None] - held, lanes])
+        held = held / jnp.sum(held, 1, keepdims=True)
+    return lanes / jnp.sum(lanes, 1, keepdims=True), held
+
+
+@jax.jit
+def _centred(X: Array, y: Array, rows: Array) -> tuple[Array, Array, Array, Array]:
+    x_mean, y_mean = matmul(rows, X), jnp.sum(rows * y)
+    Z = X - x_mean[None]
+    return jnp.where(_is_noise(Z, x_mean)[None], 0.0, Z), y - y_mean, x_mean, y_mean
+
+
+def _is_noise(Z: Array, mean: Array) -> Array:
+    """Whether what centring leaves of a feature is rounding."""
+    return jnp.max(jnp.abs(Z), 0) <= 16 * jnp.finfo(Z.dtype).eps * jnp.abs(mean)
 
 
 @partial(jax.jit, static_argnums=4)
-def _prepare(X: Array, y: Array, weights: Array, masks: Array | None, intercept: bool) -> _Whole:
-    lanes, held = weights[None], jnp.zeros((0, len(y)), X.dtype)
-    if masks is not None:
-        held = weights[None] * masks.astype(X.dtype)
-        lanes = jnp.concatenate([weights[None] - held, lanes])
-        held = held / jnp.sum(held, 1, keepdims=True)
-    rows = lanes / jnp.sum(lanes, 1, keepdims=True)
-    raw = matmul(rows * y[None], X)
+def _null(y: Array, rows: Array, raw: Array, y_mean: Array, intercept: bool) -> tuple[Reference, Array]:
+    """The scale of every lane's gaps, and slopes where all penalised coefficients are zero."""
     pulls = jnp.max(jnp.abs(raw), 1)
-    x_mean, y_mean = jnp.zeros(X.shape[1], X.dtype), jnp.zeros((), X.dtype)
     if intercept:
-        pulls = jnp.maximum(pulls, jnp.abs(rows @ y))
-        x_mean, y_mean = matmul(rows[-1], X), jnp.sum(rows[-1] * y)
-        X, y = X - x_mean[None], y - y_mean
-        noise = 16 * jnp.finfo(X.dtype).eps * jnp.abs(x_mean)
-        X = jnp.where((jnp.max(jnp.abs(X), 0) <= noise)[None], 0.0, X)
+        pulls = jnp.maximum(pulls, jnp.abs(matmul(rows, y + y_mean)))
     away = y[None] - (matmul(rows, y)[:, None] if intercept else 0.0)
-    tiny = jnp.finfo(X.dtype).tiny
+    tiny = jnp.finfo(y.dtype).tiny
     objective = jnp.maximum(0.5 * jnp.sum(rows * jnp.square(away), 1), tiny)
-    refs = Reference(objective, jnp.maximum(pulls, tiny))
-    return _Whole(X, y, x_mean, y_mean, rows, held, refs, -matmul(rows * away, X))
+    return Reference(objective, jnp.maximum(pulls, tiny)), -rows * away
 
 
 @partial(jax.jit, static_argnums=7)
 def _small(
-    X: Array, y: Array, x_mean: Array, rows: Array, chosen: Array, part: Leafwise, last: Array, intercept: bool
+    Z: Array, y: Array, x_mean: Array, rows: Array, chosen: Array, part: Leafwise, last: Array, intercept: bool
 ) -> _Small:
     """One lane's least squares on chosen features, centred for its own rows."""
-    Z = columns(X, chosen)
     mean, level = jnp.zeros(len(chosen), Z.dtype), jnp.zeros((), Z.dtype)
     if intercept:
         mean, level = matmul(rows, Z), jnp.sum(rows * y)
         Z, y = Z - mean[None], y - level
+        Z = jnp.where(_is_noise(Z, mean)[None], 0.0, Z)
     root = jnp.sqrt(rows)
     A, b = root[:, None] * Z, root * y
     gram = Gram(matmul(A.T, A), matmul(b, A), jnp.sum(jnp.square(b)))
     begin = jnp.take(last, chosen, mode="fill", fill_value=0)
     shift = mean + jnp.take(x_mean, chosen, mode="fill", fill_value=0)
-    return _Small(gram, gather(part, chosen, X.shape[1]), begin, Z, y, shift, level)
+    return _Small(gram, gather(part, chosen, len(x_mean)), begin, Z, y, shift, level)
 
 
 @partial(jax.jit, static_argnums=4)
@@ -119,10 +144,10 @@ def _fit(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int)
 
 
 @jax.jit
-def _gradients(whole: _Whole, fits: list[tuple[Array, Array]]) -> tuple[Array, Array, Array]:
-    """Errors, coefficients and, in one product, the gradients of all lanes and strengths."""
+def _pulls(rows: Array, fits: list[tuple[Array, Array]]) -> tuple[Array, Array, Array]:
+    """Errors and coefficients of all lanes and strengths, and the slopes whose products with X are the gradients."""
     errors, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
-    return errors, coef, pull(errors * whole.rows[:, None], whole.X)
+    return errors, coef, errors * rows[:, None]
 
 
 @jax.jit
