@@ -35,6 +35,11 @@ def fit_all(
     found = None
     if route == "working set" and (sparse or grid[-1] > 0):
         found = by_working_sets(_model(posed, every, masks), masks is not None, grid, tol)
+    if found is None and sparse:
+        raise ValueError(
+            "Of sparse X more features are in use at once than a working set holds (some 3 000): end with larger "
+            "strengths, by `ratio` or `strengths`, or densify with X.toarray()."
+        )
     if found is None:
         route = route if route != "working set" else "rows" if squared else "generic"
         if not squared or (posed.data[0].shape[1] > _DENSE and route == "rows"):

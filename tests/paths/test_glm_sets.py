@@ -7,6 +7,7 @@ import scipy.sparse
 from sklearn.linear_model import LogisticRegression
 
 import jaxreg as jr
+from jaxreg.paths._squared_sets import SquaredLanes
 
 N, P = 40, 300
 LOSSES = {
@@ -163,3 +164,22 @@ def test_what_sparse_features_cannot_do_is_said(case: str):
     X, y = sample()
     with pytest.raises(error, match=message):
         call(scipy.sparse.csr_array(X), y)
+
+
+def test_sparse_features_that_no_working_set_holds_are_an_error_that_says_so(x64, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(SquaredLanes, "widths", ())
+    X = np.random.default_rng(0).normal(size=(200, 100))
+    y = X @ np.random.default_rng(1).normal(size=100)
+    with pytest.raises(ValueError, match="densify"):
+        jr.path(SQUARED, jr.L1(), (scipy.sparse.csc_array(X), y), num=5, ratio=1e-3)
+
+
+def test_constant_columns_of_sparse_features_stay_out(x64):
+    X, _ = sample()
+    X[:, 5] = 7.3
+    y = X[:, 0] - X[:, 1] + 0.1 * np.random.default_rng(2).normal(size=N)
+    init = jr.linear_params((X, y))
+    fits = jr.path(SQUARED, jr.L1(), (scipy.sparse.csc_array(X), y), num=20, init=init)
+    dense = jr.path(SQUARED, jr.L1(), (X, y), strengths=fits.strengths, init=init)
+    assert (fits.status == 0).all() and not fits.params["coef"][:, 5].any()
+    np.testing.assert_allclose(fits.params["coef"], dense.params["coef"], atol=1e-5)
