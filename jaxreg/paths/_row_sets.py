@@ -14,7 +14,7 @@ from jaxreg._typing import Array, Data
 from jaxreg.paths._blocks import spread_rows
 from jaxreg.paths._design import columns, pull
 from jaxreg.paths._row_norms import Rows, pick, solve_rows
-from jaxreg.paths._working_set import Fit, Verdict, squared_verdicts
+from jaxreg.paths._working_set import Fit, Verdict, shares, squared_verdicts
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers.active_set import Fits
@@ -75,12 +75,7 @@ class RowLanes:
 @partial(jax.jit, static_argnums=4)
 def _prepare(X: Array, Y: Array, weights: Array, masks: Array | None, intercept: bool) -> _Whole:
     Y = Y.astype(X.dtype)
-    lanes, held = weights[None], jnp.zeros((0, len(Y)), X.dtype)
-    if masks is not None:
-        held = weights[None] * masks.astype(X.dtype)
-        lanes = jnp.concatenate([weights[None] - held, lanes])
-        held = held / jnp.sum(held, 1, keepdims=True)
-    rows = lanes / jnp.sum(lanes, 1, keepdims=True)
+    rows, held = shares(weights, masks)
     pulls = jnp.max(jnp.abs(pull(rows[:, None] * Y.T[None], X)), (1, 2))
     x_mean, y_mean = jnp.zeros(X.shape[1], X.dtype), jnp.zeros(Y.shape[1], X.dtype)
     levels = jnp.zeros((len(rows), Y.shape[1]), X.dtype)

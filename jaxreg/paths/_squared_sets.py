@@ -13,7 +13,7 @@ from jaxreg._linalg import matmul
 from jaxreg._typing import Array
 from jaxreg.paths._blocks import Vector, gather, solve_block, spread
 from jaxreg.paths._design import Dense, Design, Sparse
-from jaxreg.paths._working_set import Fit, Verdict, squared_verdicts
+from jaxreg.paths._working_set import Fit, Verdict, shares, squared_verdicts
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers.active_set import Fits, Gram
@@ -53,7 +53,7 @@ class SquaredLanes:
     def __init__(self, data: tuple[Any, Array], weights: Array, masks: np.ndarray | None, vector: Vector) -> None:
         X, y = data
         self.part, self.intercept = vector
-        rows, held = _shares(weights, masks)
+        rows, held = shares(weights, masks)
         raw = (X if isinstance(X, Sparse) else Dense(X)).pull(rows * y[None])
         x_mean, y_mean = jnp.zeros(X.shape[1], y.dtype), jnp.zeros((), y.dtype)
         if isinstance(X, Sparse):
@@ -79,17 +79,6 @@ class SquaredLanes:
     def judge(self, block: np.ndarray, fits: list[Fit]) -> Verdict:
         errors, coef, slopes = _pulls(self.whole.rows, [(f.rows, f.coef) for f in fits])
         return _judge(self.whole, self.part, block, errors, coef, self.design.pull(slopes))
-
-
-@jax.jit
-def _shares(weights: Array, masks: Array | None) -> tuple[Array, Array]:
-    """Each lane's share of the rows (F, n), and the held-out shares (K, n)."""
-    lanes, held = weights[None], jnp.zeros((0, len(weights)), weights.dtype)
-    if masks is not None:
-        held = weights[None] * masks.astype(weights.dtype)
-        lanes = jnp.concatenate([weights[None] - held, lanes])
-        held = held / jnp.sum(held, 1, keepdims=True)
-    return lanes / jnp.sum(lanes, 1, keepdims=True), held
 
 
 @jax.jit

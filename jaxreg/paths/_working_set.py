@@ -224,6 +224,17 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
     return jax.vmap(lambda g, h: jnp.maximum(enters(part, g, reach), enters(part, h, reach)))(grad, there)
 
 
+@jax.jit
+def shares(weights: Array, masks: Array | None) -> tuple[Array, Array]:
+    """Each lane's share of the rows (F, n), and the held-out shares (K, n)."""
+    lanes, held = weights[None], jnp.zeros((0, len(weights)), weights.dtype)
+    if masks is not None:
+        held = weights[None] * masks.astype(weights.dtype)
+        lanes = jnp.concatenate([weights[None] - held, lanes])
+        held = held / jnp.sum(held, 1, keepdims=True)
+    return lanes / jnp.sum(lanes, 1, keepdims=True), held
+
+
 def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array:
     """How far each feature of a lane would move at worst over a block where it is zero: arguments (B, p, ...)."""
     moved = jax.vmap(partial(enters, part))(grad, strengths)
