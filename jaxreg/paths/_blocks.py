@@ -54,6 +54,17 @@ def vector_problem(f: Smooth, penalty: Penalty, init: PyTree) -> Vector | None:
     return Vector(*found) if thresholds(found[0]) else None
 
 
+@jax.jit
+def shares(weights: Array, masks: Array | None) -> tuple[Array, Array]:
+    """Each lane's share of the rows (F, n), and the held-out shares (K, n)."""
+    lanes, held = weights[None], jnp.zeros((0, len(weights)), weights.dtype)
+    if masks is not None:
+        held = weights[None] * masks.astype(weights.dtype)
+        lanes = jnp.concatenate([weights[None] - held, lanes])
+        held = held / jnp.sum(held, 1, keepdims=True)
+    return lanes / jnp.sum(lanes, 1, keepdims=True), held
+
+
 def bucket(features: int) -> int:
     """Features are padded to powers of two, at least 16."""
     return max(16, 1 << (features - 1).bit_length())

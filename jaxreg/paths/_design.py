@@ -61,6 +61,18 @@ class Sparse:
         return jnp.asarray(made)
 
 
+def as_design(X: Any) -> Dense | Sparse:
+    """An array as a design; sparse features are one."""
+    return X if isinstance(X, Sparse) else Dense(X)
+
+
+def centred(X: Array, mean: Array) -> Array:
+    """Columns less their means, zero where rounding alone is left."""
+    Z = X - mean[None]
+    noise = 16 * jnp.finfo(X.dtype).eps * jnp.abs(mean)
+    return jnp.where((jnp.max(jnp.abs(Z), 0) <= noise)[None], 0.0, Z)
+
+
 @jax.jit
 def pull(rows: Array, X: Array) -> Array:
     """`rows` (..., n) times X, in one product."""

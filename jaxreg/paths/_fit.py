@@ -7,7 +7,7 @@ import numpy as np
 from jaxreg import _validate
 from jaxreg._typing import Array
 from jaxreg.paths._blocks import Lanes, assemble, statuses
-from jaxreg.paths._design import Dense, Sparse
+from jaxreg.paths._design import Sparse, as_design
 from jaxreg.paths._glm_sets import GlmLanes
 from jaxreg.paths._gram import by_moments
 from jaxreg.paths._knots import Tasks, by_task_moments
@@ -67,8 +67,7 @@ def _model(posed: Posed, every: np.ndarray, masks: np.ndarray | None) -> Model:
     if isinstance(vector, Rows):
         return RowLanes(posed.data, posed.weights, masks, vector)
     if not posed.f.is_squared:
-        design = X if isinstance(X, Sparse) else Dense(X)
-        return GlmLanes(posed.risk, design, y, every, masks, vector)
+        return GlmLanes(posed.risk, as_design(X), y, every, masks, vector)
     return SquaredLanes(posed.data, posed.weights, masks, vector)
 
 

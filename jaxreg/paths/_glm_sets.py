@@ -13,7 +13,8 @@ from jaxreg._typing import Array
 from jaxreg.paths._blocks import Vector, gather, spread
 from jaxreg.paths._design import Design
 from jaxreg.paths._null import best_constant
-from jaxreg.paths._working_set import Fit, Verdict, missing
+from jaxreg.paths._verdict import Verdict, missing
+from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference, linear_gap
@@ -85,7 +86,7 @@ def _null(risk: Any, y: Array, shares: Array, intercept: bool) -> tuple[Array, A
     def one(share: Array) -> tuple[Array, Array]:
         f, zero = _bare(risk, y, share), jnp.zeros_like(share)
         level = best_constant(f) if intercept else jnp.zeros((), zero.dtype)
-        objective = jnp.abs(f.value_at(zero + level if risk.loss.quadratic else zero))
+        objective = jnp.abs(f.value_at(zero))
         return jnp.maximum(objective, jnp.finfo(zero.dtype).tiny), slopes_of(f, zero + level, intercept)
 
     return jax.vmap(one)(shares)

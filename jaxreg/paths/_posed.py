@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -59,7 +60,7 @@ def pose(
     read_once = way.route == "moments" and isinstance(way.vector, Vector) and way.vector.part.gauge
     if not (read_once and on_host(w)):
         data = jax.tree.map(_validate.private, data[0]), data[1]
-        f = bind(risk, data, w)
+        f = dataclasses.replace(f, data=data)
     return Posed(risk, penalty, data, w, init, f, way, choose(f, penalty, init, solver))
 
 

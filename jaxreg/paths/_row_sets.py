@@ -11,10 +11,11 @@ import numpy as np
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
-from jaxreg.paths._blocks import spread_rows
-from jaxreg.paths._design import columns, pull
+from jaxreg.paths._blocks import shares, spread_rows
+from jaxreg.paths._design import centred, columns, pull
 from jaxreg.paths._row_norms import Rows, pick, solve_rows
-from jaxreg.paths._working_set import Fit, Verdict, shares, squared_verdicts
+from jaxreg.paths._verdict import Verdict, squared_verdicts
+from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers.active_set import Fits
@@ -82,9 +83,7 @@ def _prepare(X: Array, Y: Array, weights: Array, masks: Array | None, intercept:
     if intercept:
         pulls = jnp.maximum(pulls, jnp.max(jnp.abs(matmul(rows, Y)), 1))
         x_mean, y_mean = matmul(rows[-1], X), matmul(rows[-1], Y)
-        X, Y = X - x_mean[None], Y - y_mean[None]
-        noise = 16 * jnp.finfo(X.dtype).eps * jnp.abs(x_mean)
-        X = jnp.where((jnp.max(jnp.abs(X), 0) <= noise)[None], 0.0, X)
+        X, Y = centred(X, x_mean), Y - y_mean[None]
         levels = matmul(rows, Y)
     away = Y.T[None] - levels[:, :, None]
     tiny = jnp.finfo(X.dtype).tiny

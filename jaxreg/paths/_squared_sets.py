@@ -11,9 +11,10 @@ import numpy as np
 
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
-from jaxreg.paths._blocks import Vector, gather, solve_block, spread
-from jaxreg.paths._design import Dense, Design, Sparse
-from jaxreg.paths._working_set import Fit, Verdict, shares, squared_verdicts
+from jaxreg.paths._blocks import Vector, gather, shares, solve_block, spread
+from jaxreg.paths._design import Dense, Design, Sparse, as_design, centred
+from jaxreg.paths._verdict import Verdict, squared_verdicts
+from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers.active_set import Fits, Gram
@@ -54,7 +55,7 @@ class SquaredLanes:
         X, y = data
         self.part, self.intercept = vector
         rows, held = shares(weights, masks)
-        raw = (X if isinstance(X, Sparse) else Dense(X)).pull(rows * y[None])
+        raw = as_design(X).pull(rows * y[None])
         x_mean, y_mean = jnp.zeros(X.shape[1], y.dtype), jnp.zeros((), y.dtype)
         if isinstance(X, Sparse):
             self.design: Design = X
@@ -84,13 +85,7 @@ class SquaredLanes:
 @jax.jit
 def _centred(X: Array, y: Array, rows: Array) -> tuple[Array, Array, Array, Array]:
     x_mean, y_mean = matmul(rows, X), jnp.sum(rows * y)
-    Z = X - x_mean[None]
-    return jnp.where(_is_noise(Z, x_mean)[None], 0.0, Z), y - y_mean, x_mean, y_mean
-
-
-def _is_noise(Z: Array, mean: Array) -> Array:
-    """Whether what centring leaves of a feature is rounding."""
-    return jnp.max(jnp.abs(Z), 0) <= 16 * jnp.finfo(Z.dtype).eps * jnp.abs(mean)
+    return centred(X, x_mean), y - y_mean, x_mean, y_mean
 
 
 @partial(jax.jit, static_argnums=4)
@@ -113,8 +108,7 @@ def _small(
     mean, level = jnp.zeros(len(chosen), Z.dtype), jnp.zeros((), Z.dtype)
     if intercept:
         mean, level = matmul(rows, Z), jnp.sum(rows * y)
-        Z, y = Z - mean[None], y - level
-        Z = jnp.where(_is_noise(Z, mean)[None], 0.0, Z)
+        Z, y = centred(Z, mean), y - level
     root = jnp.sqrt(rows)
     A, b = root[:, None] * Z, root * y
     gram = Gram(matmul(A.T, A), matmul(b, A), jnp.sum(jnp.square(b)))

@@ -8,7 +8,6 @@ all lanes and strengths: the gaps on the full problem, the features that were mi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -18,9 +17,9 @@ import numpy as np
 from jaxreg import _validate
 from jaxreg._typing import Array
 from jaxreg.paths._blocks import blocks, solution
+from jaxreg.paths._verdict import Verdict
 from jaxreg.penalties import Leafwise
-from jaxreg.solvers._certificate import Reference, squared_gap
-from jaxreg.solvers._entering import enters, quiet, weighed
+from jaxreg.solvers._entering import enters, quiet
 from jaxreg.solvers._loop import Solution, floored
 
 _Column = Sequence[Array] | np.ndarray
@@ -44,20 +43,6 @@ class Fit(NamedTuple):
     steps: Array
     last: Array
     last_at: Any
-
-
-class Verdict(NamedTuple):
-    """For lanes and strengths: gaps, objectives; for folds and strengths: scores; for lanes the rest.
-
-    That is the features that were missed, and the gradients at the last two strengths.
-    """
-
-    gap: Array
-    value: Array
-    scores: Array
-    missed: Array
-    before: Array
-    grad: Array
 
 
 class Model(Protocol):
@@ -222,40 +207,3 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
     slack = jnp.where(known, _SLACK, 1.0) * (at - to)
     reach = jnp.maximum(to - slack, 0.0)
     return jax.vmap(lambda g, h: jnp.maximum(enters(part, g, reach), enters(part, h, reach)))(grad, there)
-
-
-@jax.jit
-def shares(weights: Array, masks: Array | None) -> tuple[Array, Array]:
-    """Each lane's share of the rows (F, n), and the held-out shares (K, n)."""
-    lanes, held = weights[None], jnp.zeros((0, len(weights)), weights.dtype)
-    if masks is not None:
-        held = weights[None] * masks.astype(weights.dtype)
-        lanes = jnp.concatenate([weights[None] - held, lanes])
-        held = held / jnp.sum(held, 1, keepdims=True)
-    return lanes / jnp.sum(lanes, 1, keepdims=True), held
-
-
-def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array:
-    """How far each feature of a lane would move at worst over a block where it is zero: arguments (B, p, ...)."""
-    moved = jax.vmap(partial(enters, part))(grad, strengths)
-    idle = jnp.all(coef == 0, tuple(range(2, coef.ndim)))
-    return jnp.max(jnp.where(idle, moved, 0.0), 0)
-
-
-def squared_verdicts(
-    part: Leafwise, strengths: Array, coef: Array, grad: Array, square: Array, refs: Reference
-) -> tuple[Array, Array, Array]:
-    """Gaps and objectives of least squares, and what was missed, lane by lane: a processor's cache holds one.
-
-    Coefficients and gradients are (F, B, p, ...), weighted sums of squared residuals (F, B).
-    """
-
-    def cell(w: Array, g: Array, rest: Array, s: Array, ref: Reference) -> tuple[Array, Array]:
-        return squared_gap(weighed(s, part), w, g, rest, ref), 0.5 * rest + weighed(s, part).leaf_value(w)
-
-    def lane(found: tuple[Array, Array, Array, Reference]) -> tuple[Array, Array, Array]:
-        w, g, rest, ref = found
-        gap, value = jax.vmap(cell, in_axes=(0, 0, 0, 0, None))(w, g, rest, strengths, ref)
-        return gap, value, missing(part, g, w, strengths)
-
-    return jax.lax.map(lane, (coef, grad, square, refs))
