@@ -89,6 +89,9 @@ def notes(problem: Problem, results: Sequence[Result]) -> list[str]:
             lines.append(
                 f"{result.method.name}: its second strength is best at a share of {result.mix:g} (of {tried})."
             )
+    concave = [r.method.name for r in results if r.method.named and r.method.named.fit]
+    if concave:
+        lines.append(f"Not convex, so each fit is one of several that could be: {', '.join(concave)}.")
     edge = [r.method.name for r in results if r.best == len(r.strengths) - 1]
     if edge:
         lines.append(f"Best at the weakest strength tried, so less may be better still: {', '.join(edge)}.")

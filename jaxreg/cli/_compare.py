@@ -65,23 +65,31 @@ def compare(
     found: list[Result] = []
     for method in ways:
         given = setup(method, problem)
-        mixes = method.mixes or (0.5,)
         with progress(method.name), Clock() as clock:
-            grid = jr.cross_validate_grid(
-                given.risk,
-                given.penalty_of,
-                given.data,
-                mixes=mixes,
-                strengths=np.stack([given.grid(num, mix) for mix in mixes]),
-                weights=given.weights,
-                folds=given.folds,
-                init=given.init,
-                scoring=_Score(given.risk, problem.loss),
-                on_fail="ignore",
-            )
-            jax.block_until_ready(grid)
+            grid = jax.block_until_ready(_cross_validate(method, problem, given, num))
         found.append(_result(method, problem, given, grid, clock))
     return found
+
+
+def _cross_validate(method: Method, problem: Problem, given: Setup, num: int) -> jr.CrossValidationGrid:
+    """A run for every mix; from strength to strength, or where the method is not convex every strength afresh."""
+    mixes = method.mixes or (0.5,)
+    grids = np.stack([given.grid(num, mix) for mix in mixes])
+    options: dict[str, Any] = {
+        "weights": given.weights,
+        "folds": given.folds,
+        "scoring": _Score(given.risk, problem.loss),
+        "on_fail": "ignore",
+    }
+    if (fit_of := given.fit_of) is None:
+        return jr.cross_validate_grid(
+            given.risk, given.penalty_of, given.data, mixes=mixes, strengths=grids, init=given.init, **options
+        )
+    pairs = zip(mixes, grids, strict=True)
+    runs = [
+        jr.cross_validate_fit(fit_of(mix), given.risk, given.data, strengths=grid, **options) for mix, grid in pairs
+    ]
+    return jr.CrossValidationGrid(jnp.asarray(mixes), tuple(runs))
 
 
 @dataclass(frozen=True)

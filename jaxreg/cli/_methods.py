@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -63,7 +64,10 @@ def _sharing(name: str) -> Method:
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What `cross_validate` is given for a method; `penalty_of` a mix, which methods of one strength ignore."""
+    """What `cross_validate` is given for a method; `penalty_of` a mix, which methods of one strength ignore.
+
+    `fit_of` a mix is what `cross_validate_fit` takes instead, where the method is not convex.
+    """
 
     risk: Any
     data: Any
@@ -73,6 +77,7 @@ class Setup:
     penalty_of: Callable[[float], Any]
     grid: Callable[[int, float], np.ndarray]
     model: Any = None
+    fit_of: Callable[[float], Any] | None = None
 
 
 def setup(method: Method, problem: Problem) -> Setup:
@@ -95,6 +100,8 @@ def setup(method: Method, problem: Problem) -> Setup:
         return Setup(joint, (X, y), w, folds, init, *_plain(method, scale))
     known = method.named
     model = known.make(scale, 0.5)
+    if known.fit is not None:
+        return _afresh(known, getattr(model, "linear", model), scale, LOSSES[problem.loss], share, problem)
     return Setup(
         model.risk(loss, share),
         (X, y),
@@ -104,6 +111,20 @@ def setup(method: Method, problem: Problem) -> Setup:
         lambda mix: known.make(scale, mix).penalty,
         lambda num, mix: known.grid(scale, num, mix),
         model,
+    )
+
+
+def _afresh(known: Named, model: Any, scale: Scale, loss: Any, share: np.ndarray, problem: Problem) -> Setup:
+    return Setup(
+        model.risk(loss, share),
+        problem.train.data,
+        problem.train.weights,
+        problem.folds,
+        None,
+        lambda _: None,
+        lambda num, mix: known.grid(scale, num, mix),
+        model,
+        lambda mix: jax.tree_util.Partial(known.fit, known.make(scale, mix), loss, jnp.asarray(share)),
     )
 
 

@@ -41,6 +41,16 @@ class Scale:
         return _positive(np.linalg.norm(self.gradient, 2))
 
     @property
+    def size(self) -> float:
+        """The largest Σₜ|wₜⱼ| over features, were tasks equally large and features uncorrelated."""
+        return self.most * len(self.gradient)
+
+    @property
+    def factors(self) -> float:
+        """About that of Σ‖loads‖₁ + ½‖basis‖² on a product of both, which as a function of it grows like 3/2 |w|^⅔."""
+        return float(np.cbrt(self.tasks**4 / self.curvature))
+
+    @property
     def pairs(self) -> float:
         """At least that from which Σ ‖wₛ - wₜ‖ over pairs makes all tasks one: their gradients' spread over T."""
         apart = self.gradient - self.gradient.mean(0)

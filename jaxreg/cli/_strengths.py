@@ -29,9 +29,9 @@ def smooth_grid(scale: Scale, num: int) -> np.ndarray:
     return 10 * scale.curvature * np.geomspace(1.0, SMOOTH_RATIO, num)
 
 
-def gauge_grid(top: float, num: int) -> np.ndarray:
+def gauge_grid(top: float, num: int, ratio: float = GAUGE_RATIO) -> np.ndarray:
     """For a penalty that excludes everything from `top` on."""
-    return (top if top > 0 else 1.0) * np.geomspace(1.0, GAUGE_RATIO, num)
+    return (top if top > 0 else 1.0) * np.geomspace(1.0, ratio, num)
 
 
 def _top(penalty: Any, scale: Scale) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxreg._linalg import matmul
+from jaxreg._linalg import matmul, svd
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.losses import Loss, Squared
@@ -32,6 +32,23 @@ class FactorModel:
         """The sum over tasks of each task's mean loss, `Squared()` if not given."""
         axes = {"basis": None, "loads": 0, **({"intercept": 0} if self.intercept else {})}
         return multitask(risk(_predict, Squared() if loss is None else loss), axes, task_weights)
+
+    def near(self, params: PyTree) -> PyTree:
+        """A start from a linear fit: the product of its rank that is nearest to the coefficients (tasks, features).
+
+        Each direction is shared between loads and basis as equal strengths of both weigh least.
+        """
+        coef = params["coef"] if isinstance(params, dict) else params
+        left, sizes, right = svd(coef)
+        left, sizes, right = left[:, : self.size], sizes[: self.size], right[: self.size]
+        basis = jnp.cbrt(sizes * jnp.sum(jnp.abs(left), 0))
+        loads = jnp.where(basis > 0, sizes / jnp.where(basis > 0, basis, 1.0), 0.0)
+        short = [(0, self.size - len(sizes)), (0, 0)]
+        made = {
+            "basis": jnp.pad(basis[:, None] * right, short),
+            "loads": jnp.pad(left * loads[None], short[::-1]),
+        }
+        return {**made, "intercept": params["intercept"]} if self.intercept else made
 
     def init(self, data: Data, key: Array) -> PyTree:
         """A random start: zero is stationary."""

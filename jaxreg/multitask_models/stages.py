@@ -42,6 +42,11 @@ class Stages:
     kind: str = static(default="capped")
     intercept: bool = static(default=True)
 
+    @property
+    def linear(self) -> TaskModel:
+        """The linear model that is fitted; its penalty is the first stage's, up to the strengths of features."""
+        return model(L1(), self.intercept)
+
     def fit(
         self,
         tasks: Tasks,
@@ -54,7 +59,7 @@ class Stages:
         """Fit all stages, the first of them the lasso with slope φ'(0). Raises ValueError for fewer than one stage."""
         if stages < 1:
             raise ValueError(f"Stages.fit: stages is {stages}, expected 1 or more.")
-        plain = model(L1(), self.intercept)
+        plain = self.linear
         risk, params = plain.risk(loss, task_weights), plain.init(tasks.data)
         dtype, objective = dtype_of(params), []
         for _ in range(stages):

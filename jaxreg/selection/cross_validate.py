@@ -109,13 +109,18 @@ def cross_validate(
     lanes, taken = fit_all(posed, masks, order, grid, tol, max_steps)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)
-    fold_fits, whole = _apart(fits)
     if scoring is not None:
-        scores = _score(scoring, fold_fits.params, posed.data, w, jnp.asarray(masks))
+        scores = _score(scoring, fits.params, posed.data, w, jnp.asarray(masks))
     assert scores is not None
+    return assemble(grid, fits, scores, taken)
+
+
+def assemble(strengths: Array, fits: Solution, scores: Array, route: str) -> CrossValidation:
+    """The result of K + 1 lanes of fits, those of the folds and that of all rows, and of the folds' scores (K, L)."""
+    each, whole = _apart(fits)
     best, one_se = choose_strength(scores)
-    fitted = Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)
-    return CrossValidation(grid, scores, fold_fits.gap, fold_fits.status, best, one_se, fitted, fold_fits.params)
+    path = Path(strengths, whole.params, whole.value, whole.gap, whole.status, whole.steps, route)
+    return CrossValidation(strengths, scores, each.gap, each.status, best, one_se, path, each.params)
 
 
 def _apart(fits: Solution) -> tuple[Solution, Solution]:
@@ -145,4 +150,4 @@ def _score(scoring: Any, params: PyTree, data: Data, weights: Array, masks: Arra
         held = weights * pair[1].astype(weights.dtype)
         return jax.vmap(lambda p: scoring(p, data, held))(pair[0])
 
-    return jax.lax.map(fold, (params, masks))
+    return jax.lax.map(fold, (jax.tree.map(lambda x: x[:-1], params), masks))

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import jaxreg as jr
+from jaxreg import multitask_models as mm
 from jaxreg.__main__ import main
 from jaxreg.cli._named import MIXES, NAMED
 from jaxreg.cli._problem import prepare
@@ -111,6 +113,22 @@ def test_named_ways_of_sharing_and_their_mixes(csv: Path, table: pd.DataFrame) -
     assert any("share of" in note for note in result["notes"])
 
 
+def test_ways_that_are_not_convex(csv: Path, table: pd.DataFrame) -> None:
+    out = csv.parent / "out"
+    words = [str(csv), "--target", "y", "--task", "group", *QUICK, "--out", str(out)]
+    assert main([*words, "--sharing", "factors,capped_features,root_features"]) == 0
+    result, coefficients = read(out)
+    held = table.iloc[result["data"]["test_rows"]]
+    for name in ("factors", "capped features", "root features"):
+        numbers, chosen = result["methods"][name], coefficients[coefficients["method"] == name]
+        error = np.sqrt(np.mean((held["y"] - predictions(held, chosen, held["group"])) ** 2))
+        assert error == pytest.approx(numbers["best"]["held_out_error"])
+        assert numbers["largest_gap"] <= 1e-6 and numbers["unconverged"] == 0
+    factors = coefficients[coefficients["method"] == "factors"].query("feature != '(intercept)'")
+    assert np.linalg.matrix_rank(factors.pivot(index="task", columns="feature", values="coefficient")) <= 3
+    assert any("Not convex" in note and "factors" in note for note in result["notes"])
+
+
 def test_every_named_way_excludes_everything_at_the_top_of_its_path(x64: None, csv: Path) -> None:
     """Beside the intercepts, where it excludes anything; so that mixes begin where their paths do."""
     problem = prepare(load(str(csv), ["y"], "group", "squared", False), "squared", 3, 0.25, 0)
@@ -120,10 +138,12 @@ def test_every_named_way_excludes_everything_at_the_top_of_its_path(x64: None, c
     w = np.asarray(problem.train.weights) / problem.counts[:, None]
     level = (w * y).sum(1)
     for name, named in NAMED.items():
-        if named.smooth or name in ("adaptive", "convex_clustering", "temporal", "fused_sparse_group"):
+        if named.smooth or name in ("adaptive", "convex_clustering", "temporal", "fused_sparse_group", "factors"):
             continue
         for mix in named.mixes or (0.5,):
             model = named.make(scale, mix)
+            if named.fit:  # the first of its stages, at coefficients of 0
+                model = mm.TaskModel(model.weights(np.zeros_like(scale.gradient)) * jr.L1())
             top = float(named.grid(scale, 5, mix)[0])
             null = {**model.init(problem.train.data), "intercept": level}
             grad = jax.grad(model.risk(None, share))(null, (X, y), problem.train.weights)

@@ -162,6 +162,24 @@ def test_factors_reach_a_stationary_point_of_their_rank(x64):
     assert float(sol.value) < 0.2 * float(zero)
 
 
+def test_factors_near_a_fit_are_its_nearest_of_their_rank_and_weigh_least(x64):
+    W = np.random.default_rng(5).normal(size=(4, 6))
+    u, s, v = np.linalg.svd(W, full_matrices=False)
+    for size in (2, 5):
+        model = mm.factors(size, 0.3, 0.3)
+        start = model.near({"coef": jnp.asarray(W), "intercept": jnp.arange(4.0)})
+        np.testing.assert_allclose(model.coef(start), (u[:, :size] * s[:size]) @ v[:size], atol=1e-12)
+        assert start["basis"].shape == (size, 6) and start["loads"].shape == (4, size)
+
+        def weight(c, start=start, model=model):
+            scaled = {"loads": start["loads"] / c[None], "basis": start["basis"] * c[:, None]}
+            return model.penalty.value({**start, **scaled})
+
+        np.testing.assert_allclose(jax.grad(weight)(jnp.ones(size)), 0.0, atol=1e-12)
+    flat = mm.factors(2, 0.1, 0.1, intercept=False).near(jnp.zeros((4, 6)))
+    assert all(not np.asarray(x).any() for x in flat.values())
+
+
 @pytest.mark.parametrize("name", ["joint_features", "low_rank"])
 def test_hostile_tasks_are_fitted_and_certified(name, x64):
     rng = np.random.default_rng(2)
