@@ -6,8 +6,9 @@ import numpy as np
 
 from jaxreg import _validate
 from jaxreg._typing import Array
-from jaxreg.paths._blocks import Lanes, assemble, statuses
+from jaxreg.paths._blocks import Lanes, Vector, assemble, statuses
 from jaxreg.paths._design import Sparse, as_design
+from jaxreg.paths._glm_lanes import by_glm_lanes
 from jaxreg.paths._glm_sets import GlmLanes
 from jaxreg.paths._gram import by_moments
 from jaxreg.paths._knots import Tasks, by_task_moments
@@ -29,12 +30,14 @@ def fit_all(
     """Fit all lanes over all strengths; with the route that did it."""
     route, vector = posed.way
     if vector is None or _validate.traced(strengths, tol):
-        return _generic(posed, route, masks, order, strengths, tol, max_steps)
+        return _generic(posed, "generic" if route == "newton" else route, masks, order, strengths, tol, max_steps)
     grid, every = np.asarray(strengths), lane_weights(np.asarray(posed.weights), masks)
     sparse, squared = isinstance(posed.data[0], Sparse), posed.f.is_squared
     found = None
     if route == "working set" and (sparse or grid[-1] > 0):
         found = by_working_sets(_model(posed, every, masks), masks is not None, grid, tol)
+    elif route == "newton" and isinstance(vector, Vector):
+        found = by_glm_lanes(posed.risk, posed.data, posed.weights, masks, order, vector, grid, tol)
     if found is None and sparse:
         raise ValueError(
             "Of sparse X more features are in use at once than a working set holds (some 3 000): end with larger "

@@ -36,6 +36,8 @@ def choose_way(
     if solver in (None, "auto"):
         vector = vector_problem(f, penalty, init) or rows_problem(f, penalty, init)
     can = {"generic", natural} | ({"working set"} if vector else set())
+    if isinstance(vector, Vector) and not f.is_squared:
+        can |= {"newton"}
     if vector is not None and f.is_squared:
         can |= {"moments", "rows"}
     if route is None:
@@ -52,4 +54,6 @@ def _for_sets(natural: str, f: Smooth, vector: Vector | Rows) -> str:
     rows, features = f.data[0].shape
     if isinstance(vector, Vector) and f.is_squared and features <= min(_SQUARE, 2 * rows):
         return "moments"
-    return "working set" if isinstance(vector, Rows) or features > _NARROW else natural
+    if isinstance(vector, Rows) or features > _NARROW:
+        return "working set"
+    return natural if f.is_squared else "newton"

@@ -23,7 +23,8 @@ class Path:
 
     `value` is the whole objective, `gap` its relative gap, `status` a `Status` number per strength; `route` says how
     they were computed: from `moments` (tall least squares), on the `rows` (wide least squares), by a `working set` of
-    features (many features and an elementwise penalty, or one on norms of the rows of several outputs), or `generic`.
+    features (many features and an elementwise penalty, or one on norms of the rows of several outputs), by `newton`
+    steps of all folds together (other smooth losses, few features and an elementwise penalty), or `generic`.
     """
 
     strengths: Array

@@ -105,7 +105,7 @@ def cross_validate(
     masks = fold_masks(where, folds, np.asarray(w), key)
     grid = strengths_for(where, posed, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
-    order = block_order(masks) if posed.way.route == "moments" else None
+    order = block_order(masks) if posed.way.route in ("moments", "newton") else None
     lanes, taken = fit_all(posed, masks, order, grid, tol, max_steps)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)

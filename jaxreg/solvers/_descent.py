@@ -10,7 +10,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.solvers._problem import Smooth
 
-_HALVINGS = 30
+HALVINGS = 30
 
 
 def first_step(f: Smooth, params: PyTree) -> Array:
@@ -60,7 +60,7 @@ def halved(f: Smooth, g: Penalty, x: PyTree, direction: PyTree, value: Array) ->
     def short(carry: tuple[Array, Array]) -> Array:
         t, k = carry
         there = f.value_at(z + t * dz) + g.value(_tree.add_scale(x, t, direction))
-        return ~(there <= value + slack) & (k < _HALVINGS)
+        return ~(there <= value + slack) & (k < HALVINGS)
 
     one = jnp.ones((), value.dtype)
     return jax.lax.while_loop(short, lambda c: (0.5 * c[0], c[1] + 1), (one, jnp.zeros((), jnp.int32)))[0]

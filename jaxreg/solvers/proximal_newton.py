@@ -131,8 +131,12 @@ def _fits(f: Smooth, g: Penalty, params: PyTree) -> bool:
 
 
 def _gram(X: Array, slopes: Array, coef: Array, curved: Curved) -> Gram:
-    eps, tiny = jnp.finfo(coef.dtype).eps, jnp.finfo(coef.dtype).tiny
     pulled = matmul(curved.matrix, coef)
     cross = pulled - (matmul(slopes, X) - jnp.sum(slopes) * curved.mean)
-    misfit = jnp.sum(jnp.square(slopes) / jnp.maximum(curved.bends, jnp.maximum(eps * jnp.max(curved.bends), tiny)))
-    return Gram(curved.matrix, cross, misfit + jnp.sum((2 * cross - pulled) * coef))
+    return Gram(curved.matrix, cross, least_misfit(slopes, curved.bends) + jnp.sum((2 * cross - pulled) * coef))
+
+
+def least_misfit(slopes: Array, bends: Array) -> Array:
+    """The weighted sum of squared residuals of the quadratic model."""
+    eps, tiny = jnp.finfo(bends.dtype).eps, jnp.finfo(bends.dtype).tiny
+    return jnp.sum(jnp.square(slopes) / jnp.maximum(bends, jnp.maximum(eps * jnp.max(bends), tiny)))

@@ -1,0 +1,220 @@
+"""Proximal Newton for samples that differ by their weights, all in step: X is read once for all of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg._linalg import matmul
+from jaxreg._typing import Array
+from jaxreg.penalties import Leafwise
+from jaxreg.solvers._certificate import Reference, balanced, linear_gap
+from jaxreg.solvers._descent import HALVINGS
+from jaxreg.solvers._entering import weighed
+from jaxreg.solvers._loop import least_tolerance
+from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers.active_set import Gram, minimise
+from jaxreg.solvers.proximal_newton import least_misfit
+
+_MOST, _PATIENCE = 100, 8
+_WORTH = 0.1
+"""Hessians are made anew where the last step left more than this part of some gap."""
+
+_COMMON = 64
+"""With so many rows per feature, curvatures at the whole sample's predictions serve its folds."""
+
+
+class Lockstep(NamedTuple):
+    """A linear model and F samples, the last one whole: their shares of the rows (F, n) and scales of gaps (F,).
+
+    `held` (K, n) are the shares of held-out rows, `order` (K, m) the rows of each fold where folds part the rows.
+    """
+
+    risk: Any
+    X: Array
+    y: Array
+    shares: Array
+    held: Array
+    order: Array | None
+    refs: Reference
+    damping: Array
+    intercept: bool
+
+    def bound(self, share: Array) -> Smooth:
+        """A sample's risk as a function of its predictions alone."""
+        none = jnp.zeros((len(self.y), 0), share.dtype)
+        return Smooth(self.risk, (none, self.y), share, jnp.zeros((), share.dtype))
+
+
+class Fitted(NamedTuple):
+    """Coefficients (F, p) and intercepts (F,), objectives, gaps and steps (F,)."""
+
+    coef: Array
+    bias: Array
+    value: Array
+    gap: Array
+    steps: Array
+
+
+class _Slopes(NamedTuple):
+    """Slopes in the predictions (F, n) and X' of them (F, p), and both balanced where an intercept is free."""
+
+    raw: Array
+    pulled: Array
+    even: Array
+    even_pulled: Array
+
+
+class _Curved(NamedTuple):
+    """Hessians in the coefficients (F, p, p), weighted means of the features (F, p), and curvatures (F, n)."""
+
+    matrix: Array
+    mean: Array
+    bends: Array
+
+
+class _At(NamedTuple):
+    fit: Fitted
+    predictions: Array
+    slopes: _Slopes
+    curved: _Curved
+    due: Array
+    since: Array
+
+
+def follow_lanes(m: Lockstep, part: Leafwise, strengths: Array, bias: Array, tol: Array) -> tuple[Fitted, Array]:
+    """Minimise every sample's risk + s * part for every s of `strengths` (L,), descending, each from the one before.
+
+    They start from zero coefficients and intercepts `bias` (F,). Returns fits with a leading axis L, and the risks on
+    the held-out rows (L, K).
+    """
+    lanes, features = len(bias), m.X.shape[1]
+    coef, none = jnp.zeros((lanes, features), bias.dtype), jnp.zeros(lanes, jnp.int32)
+    z = jnp.zeros_like(m.shares) + bias[:, None]
+    blank = _Curved(jnp.zeros((lanes, features, features), bias.dtype), coef, z)
+    begin = _At(Fitted(coef, bias, bias, bias, none), z, _slopes(m, z), blank, jnp.array(True), none)
+
+    def one(c: _At, s: Array) -> tuple[_At, tuple[Fitted, Array]]:
+        g = weighed(s, part)
+        value, gap = _judged(m, g, c.fit.coef, c.predictions, c.slopes)
+        c = c._replace(fit=c.fit._replace(value=value, gap=gap, steps=none), since=none)
+        end = jax.lax.while_loop(lambda c: jnp.any(_open(c, tol)), partial(_step, m, g, tol), c)
+        scores = jax.vmap(lambda held, z: m.bound(held).value_at(z))(m.held, end.predictions[: len(m.held)])
+        return end, (end.fit, scores)
+
+    return jax.lax.scan(one, begin, strengths)[1]
+
+
+def _open(c: _At, tol: Array) -> Array:
+    return (c.fit.gap > tol) & (c.fit.steps < _MOST) & (c.since < _PATIENCE)
+
+
+def _slopes(m: Lockstep, z: Array) -> _Slopes:
+    raw = jax.vmap(lambda share, z: jax.grad(m.bound(share).value_at)(z))(m.shares, z)
+    if not m.intercept:
+        pulled = matmul(raw, m.X)
+        return _Slopes(raw, pulled, raw, pulled)
+    even = jax.vmap(lambda s: balanced(s, 0, 1))(raw)
+    pulled = matmul(jnp.concatenate([raw, even]), m.X)
+    return _Slopes(raw, pulled[: len(raw)], even, pulled[len(raw) :])
+
+
+def _judged(m: Lockstep, g: Leafwise, coef: Array, z: Array, slopes: _Slopes) -> tuple[Array, Array]:
+    def lane(share: Array, ref: Reference, w: Array, z: Array, even: Array, grad: Array) -> tuple[Array, Array]:
+        return linear_gap(m.bound(share), g, ref, w, z, even, grad)
+
+    return jax.vmap(lane)(m.shares, m.refs, coef, z, slopes.even, slopes.even_pulled)
+
+
+def _step(m: Lockstep, g: Leafwise, tol: Array, c: _At) -> _At:
+    """One least squares and one line search of every sample; those that are done stay."""
+    fit, live = c.fit, _open(c, tol)
+    curved = jax.lax.cond(c.due, lambda: _curvature(m, c.predictions), lambda: c.curved)
+    move, shift = jax.vmap(partial(_direction, g, m.intercept))(fit.coef, fit.value, c.slopes, curved)
+    fine = live & jnp.all(jnp.isfinite(move), 1) & jnp.isfinite(shift)
+    move, shift = jnp.where(fine[:, None], move, 0.0), jnp.where(fine, shift, 0.0)
+    along = matmul(move, m.X.T) + shift[:, None]
+    t = _length(m, g, c, move, along, fine)
+    coef, z = fit.coef + t[:, None] * move, c.predictions + t[:, None] * along
+    slopes = _slopes(m, z)
+    value, gap = _judged(m, g, coef, z, slopes)
+    due = jnp.any(live & (gap > tol) & ~(gap <= _WORTH * fit.gap))
+    since = jnp.where(live & ~(gap < fit.gap), c.since + 1, 0)
+    moved = Fitted(coef, fit.bias + t * shift, value, gap, fit.steps + live)
+    return _At(moved, z, slopes, curved, due, since)
+
+
+def _direction(g: Leafwise, free: bool, coef: Array, value: Array, at: _Slopes, curved: _Curved) -> tuple[Array, Array]:
+    """The way to the quadratic model's minimiser, of the coefficients and the intercept."""
+    tiny = jnp.finfo(coef.dtype).tiny
+    scale = jnp.maximum(jnp.abs(value), tiny)
+    back, total = matmul(curved.matrix, coef), jnp.sum(at.raw)
+    cross = back - (at.pulled - total * curved.mean)
+    gram = Gram(curved.matrix, cross, least_misfit(at.raw, curved.bends) + jnp.sum((2 * cross - back) * coef))
+    tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
+    move = minimise(gram, g, Reference(scale, scale), coef, tol) - coef
+    shift = -total / jnp.maximum(jnp.sum(curved.bends), tiny) - matmul(curved.mean, move)
+    return move, shift if free else jnp.zeros_like(shift)
+
+
+def _length(m: Lockstep, g: Leafwise, c: _At, move: Array, along: Array, live: Array) -> Array:
+    """For every sample the longest of 1, ½, ¼, … by which its objective falls, to rounding."""
+    slack = 16 * jnp.finfo(along.dtype).eps * jnp.abs(c.fit.value)
+
+    def lane(share: Array, w: Array, d: Array, z: Array, dz: Array, t: Array) -> Array:
+        return m.bound(share).value_at(z + t * dz) + g.leaf_value(w + t * d)
+
+    def short(t: Array) -> Array:
+        there = jax.vmap(lane)(m.shares, c.fit.coef, move, c.predictions, along, t)
+        return live & ~(there <= c.fit.value + slack)
+
+    def halve(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        t = jnp.where(carry[1], 0.5 * carry[0], carry[0])
+        return t, short(t), carry[2] + 1
+
+    one = jnp.ones_like(c.fit.value)
+    begin = one, short(one), jnp.zeros((), jnp.int32)
+    return jax.lax.while_loop(lambda k: jnp.any(k[1]) & (k[2] < HALVINGS), halve, begin)[0]
+
+
+def _curvature(m: Lockstep, z: Array) -> _Curved:
+    """Hessians at every sample's own predictions, or of folds by subtraction at those of the whole sample."""
+    if m.order is None or len(m.y) < _COMMON * m.X.shape[1]:
+        bends = jax.vmap(partial(_bends, m))(m.shares, z)
+        first, second = jax.lax.map(lambda b: _sums(m.X, b), bends)
+    else:
+        bends, first, second = _subtracted(m, m.order, z[-1])
+    level = jnp.sum(bends, 1)
+    mean = first / jnp.maximum(level, jnp.finfo(z.dtype).tiny)[:, None] if m.intercept else jnp.zeros_like(first)
+    matrix = second - level[:, None, None] * mean[:, :, None] * mean[:, None]
+    return _Curved(matrix + m.damping * jnp.eye(mean.shape[1], dtype=z.dtype)[None], mean, bends)
+
+
+def _subtracted(m: Lockstep, order: Array, z: Array) -> tuple[Array, Array, Array]:
+    whole, share = _bends(m, m.shares[-1], z), m.shares[-1]
+    unit = jnp.where(share > 0, whole / jnp.where(share > 0, share, 1.0), 0.0)
+
+    def part(rows: Array) -> tuple[Array, Array]:
+        return _sums(jnp.take(m.X, rows, 0, mode="clip"), jnp.take(whole, rows, mode="fill", fill_value=0))
+
+    kept = 1 - jnp.sum(jnp.take(share, order, mode="fill", fill_value=0), 1)
+
+    def left(parts: Array) -> Array:
+        total = jnp.sum(parts, 0)
+        apart = (total[None] - parts) / jnp.reshape(kept, (-1,) + (1,) * (parts.ndim - 1))
+        return jnp.concatenate([apart, total[None]])
+
+    first, second = jax.lax.map(part, order)
+    return m.shares * unit[None], left(first), left(second)
+
+
+def _bends(m: Lockstep, share: Array, z: Array) -> Array:
+    slope = jax.grad(m.bound(share).value_at)
+    return jnp.maximum(jax.jvp(slope, (z,), (jnp.ones_like(z),))[1], 0.0)
+
+
+def _sums(X: Array, bends: Array) -> tuple[Array, Array]:
+    return matmul(bends, X), matmul((X * bends[:, None]).T, X)
