@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -133,7 +134,7 @@ def _step(m: Lockstep, g: Leafwise, tol: Array, c: _At) -> _At:
     """One least squares and one line search of every sample; those that are done stay."""
     fit, live = c.fit, _open(c, tol)
     curved = jax.lax.cond(c.due, lambda: _curvature(m, c.predictions), lambda: c.curved)
-    move, shift = jax.vmap(partial(_direction, g, m.intercept))(fit.coef, fit.value, c.slopes, curved)
+    move, shift = _each(partial(_direction, g, m.intercept), fit.coef, fit.value, c.slopes, curved)
     fine = live & jnp.all(jnp.isfinite(move), 1) & jnp.isfinite(shift)
     move, shift = jnp.where(fine[:, None], move, 0.0), jnp.where(fine, shift, 0.0)
     along = matmul(move, m.X.T) + shift[:, None]
@@ -145,6 +146,12 @@ def _step(m: Lockstep, g: Leafwise, tol: Array, c: _At) -> _At:
     since = jnp.where(live & ~(gap < fit.gap), c.since + 1, 0)
     moved = Fitted(coef, fit.bias + t * shift, value, gap, fit.steps + live)
     return _At(moved, z, slopes, curved, due, since)
+
+
+def _each(function: Callable[..., Any], *lanes: Any) -> Any:
+    """Lane by lane on CPUs, where a batch of searches would take every branch of every one; else all together."""
+    one_by_one, together = partial(jax.lax.map, lambda lane: function(*lane)), jax.vmap(function)
+    return jax.lax.platform_dependent(*lanes, cpu=lambda *x: one_by_one(x), default=together)
 
 
 def _direction(g: Leafwise, free: bool, coef: Array, value: Array, at: _Slopes, curved: _Curved) -> tuple[Array, Array]:
