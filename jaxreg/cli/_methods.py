@@ -100,32 +100,23 @@ def setup(method: Method, problem: Problem) -> Setup:
         return Setup(joint, (X, y), w, folds, init, *_plain(method, scale))
     known = method.named
     model = known.make(scale, 0.5)
-    if known.fit is not None:
-        return _afresh(known, getattr(model, "linear", model), scale, LOSSES[problem.loss], share, problem)
+    linear = model.linear if isinstance(model, jr.multitask_models.Stages) else model
     return Setup(
-        model.risk(loss, share),
+        linear.risk(loss, share),
         (X, y),
         w,
         folds,
-        model.init((X, y)),
+        None if known.fit else model.init((X, y)),
         lambda mix: known.make(scale, mix).penalty,
         lambda num, mix: known.grid(scale, num, mix),
-        model,
+        linear,
+        _afresh(known, scale, loss, share) if known.fit else None,
     )
 
 
-def _afresh(known: Named, model: Any, scale: Scale, loss: Any, share: np.ndarray, problem: Problem) -> Setup:
-    return Setup(
-        model.risk(loss, share),
-        problem.train.data,
-        problem.train.weights,
-        problem.folds,
-        None,
-        lambda _: None,
-        lambda num, mix: known.grid(scale, num, mix),
-        model,
-        lambda mix: jax.tree_util.Partial(known.fit, known.make(scale, mix), loss, jnp.asarray(share)),
-    )
+def _afresh(known: Named, scale: Scale, loss: Any, share: np.ndarray) -> Callable[[float], Any]:
+    fit, shares = known.fit, jnp.asarray(share)
+    return lambda mix: jax.tree_util.Partial(fit, known.make(scale, mix), loss, shares)
 
 
 def _plain(method: Method, scale: Scale) -> tuple[Callable[[float], Any], Callable[[int, float], np.ndarray]]:

@@ -19,7 +19,7 @@ from jaxreg.solvers._certificate import Reference
 from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._lockstep import Fitted, Lockstep, follow_lanes
 from jaxreg.solvers._loop import MARGIN, Solution, floored
-from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._problem import Smooth, bare
 from jaxreg.solvers.proximal_newton import least_damping
 
 
@@ -64,10 +64,9 @@ def _paths(
 def _null(risk: Any, data: Data, lanes: Array, intercept: bool) -> tuple[Reference, Array]:
     """For every lane the scales of its certificates, at zero parameters, and its best constant prediction."""
     X, y = data
-    none = jnp.zeros((len(y), 0), X.dtype)
 
     def one(share: Array) -> tuple[Array, Array, Array]:
-        f, zero = Smooth(risk, (none, y), share), jnp.zeros_like(share)
+        f, zero = bare(risk, y, share), jnp.zeros_like(share)
         level = best_constant(f) if intercept else jnp.zeros((), X.dtype)
         return jnp.abs(f.value_at(zero)), jax.grad(f.value_at)(zero), level
 

@@ -21,7 +21,7 @@ from jaxreg.solvers._certificate import Reference, linear_gap
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._lazy_newton import follow_glm, slopes_of
 from jaxreg.solvers._loop import MARGIN, floored
-from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._problem import Smooth, bare
 
 
 class _Rows(NamedTuple):
@@ -74,17 +74,12 @@ def _bound(risk: Any, Z: Array, y: Array, shares: Array) -> Smooth:
     return Smooth(risk, (Z, y), shares, jnp.zeros((), shares.dtype))
 
 
-def _bare(risk: Any, y: Array, shares: Array) -> Smooth:
-    """The risk as a function of predictions alone."""
-    return _bound(risk, jnp.zeros((len(y), 0), shares.dtype), y, shares)
-
-
 @partial(jax.jit, static_argnums=3)
 def _null(risk: Any, y: Array, shares: Array, intercept: bool) -> tuple[Array, Array]:
     """For every lane the scale of its gaps, and slopes at the best constant prediction."""
 
     def one(share: Array) -> tuple[Array, Array]:
-        f, zero = _bare(risk, y, share), jnp.zeros_like(share)
+        f, zero = bare(risk, y, share), jnp.zeros_like(share)
         level = best_constant(f) if intercept else jnp.zeros((), zero.dtype)
         objective = jnp.abs(f.value_at(zero))
         return jnp.maximum(objective, jnp.finfo(zero.dtype).tiny), slopes_of(f, zero + level, intercept)
@@ -119,7 +114,7 @@ def _along(
 @partial(jax.jit, static_argnums=2)
 def _slopes(rows: _Rows, predictions: list[Array], intercept: bool) -> Array:
     def one(share: Array, z: Array) -> Array:
-        return slopes_of(_bare(rows.risk, rows.y, share), z, intercept)
+        return slopes_of(bare(rows.risk, rows.y, share), z, intercept)
 
     return jax.vmap(lambda share, zs: jax.vmap(partial(one, share))(zs))(rows.shares, jnp.stack(predictions))
 
@@ -131,11 +126,11 @@ def _judge(
     predictions, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
 
     def lane(one: tuple[Array, Reference, tuple[Array, ...]]) -> tuple[Array, Array, Array]:
-        f, (w, *found, g) = _bare(rows.risk, rows.y, one[0]), one[2]
+        f, (w, *found, g) = bare(rows.risk, rows.y, one[0]), one[2]
         judged = jax.vmap(lambda s, *x: linear_gap(f, weighed(s, part), one[1], *x))(strengths, w, *found, g)
         return *judged, missing(part, g, w, strengths)
 
     value, gap, missed = jax.lax.map(lane, (rows.shares, rows.refs, (coef, predictions, slopes, grad)))
-    score = jax.vmap(lambda held, zs: jax.vmap(_bare(rows.risk, rows.y, held).value_at)(zs))
+    score = jax.vmap(lambda held, zs: jax.vmap(bare(rows.risk, rows.y, held).value_at)(zs))
     scores = score(rows.held, predictions[: len(rows.held)])
     return Verdict(gap, value, scores, missed, grad[:, -2], grad[:, -1])

@@ -15,10 +15,8 @@ from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, balanced, linear_gap
 from jaxreg.solvers._descent import HALVINGS
 from jaxreg.solvers._entering import weighed
-from jaxreg.solvers._loop import least_tolerance
-from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers.active_set import Gram, minimise
-from jaxreg.solvers.proximal_newton import least_misfit
+from jaxreg.solvers._problem import Smooth, bare
+from jaxreg.solvers.proximal_newton import Curved, bent, curvature, newton_direction
 
 _MOST, _PATIENCE = 100, 8
 _WORTH = 0.1
@@ -46,8 +44,7 @@ class Lockstep(NamedTuple):
 
     def bound(self, share: Array) -> Smooth:
         """A sample's risk as a function of its predictions alone."""
-        none = jnp.zeros((len(self.y), 0), share.dtype)
-        return Smooth(self.risk, (none, self.y), share, jnp.zeros((), share.dtype))
+        return bare(self.risk, self.y, share)
 
 
 class Fitted(NamedTuple):
@@ -69,19 +66,11 @@ class _Slopes(NamedTuple):
     even_pulled: Array
 
 
-class _Curved(NamedTuple):
-    """Hessians in the coefficients (F, p, p), weighted means of the features (F, p), and curvatures (F, n)."""
-
-    matrix: Array
-    mean: Array
-    bends: Array
-
-
 class _At(NamedTuple):
     fit: Fitted
     predictions: Array
     slopes: _Slopes
-    curved: _Curved
+    curved: Curved
     due: Array
     since: Array
 
@@ -95,7 +84,7 @@ def follow_lanes(m: Lockstep, part: Leafwise, strengths: Array, bias: Array, tol
     lanes, features = len(bias), m.X.shape[1]
     coef, none = jnp.zeros((lanes, features), bias.dtype), jnp.zeros(lanes, jnp.int32)
     z = jnp.zeros_like(m.shares) + bias[:, None]
-    blank = _Curved(jnp.zeros((lanes, features, features), bias.dtype), coef, z)
+    blank = Curved(jnp.zeros((lanes, features, features), bias.dtype), z, coef)
     begin = _At(Fitted(coef, bias, bias, bias, none), z, _slopes(m, z), blank, jnp.array(True), none)
 
     def one(c: _At, s: Array) -> tuple[_At, tuple[Fitted, Array]]:
@@ -134,9 +123,10 @@ def _step(m: Lockstep, g: Leafwise, tol: Array, c: _At) -> _At:
     """One least squares and one line search of every sample; those that are done stay."""
     fit, live = c.fit, _open(c, tol)
     curved = jax.lax.cond(c.due, lambda: _curvature(m, c.predictions), lambda: c.curved)
-    move, shift = _each(partial(_direction, g, m.intercept), fit.coef, fit.value, c.slopes, curved)
+    to = partial(newton_direction, g)
+    move, shift = _each(to, fit.coef, fit.value, c.slopes.raw, c.slopes.pulled, curved)
     fine = live & jnp.all(jnp.isfinite(move), 1) & jnp.isfinite(shift)
-    move, shift = jnp.where(fine[:, None], move, 0.0), jnp.where(fine, shift, 0.0)
+    move, shift = jnp.where(fine[:, None], move, 0.0), jnp.where(fine & m.intercept, shift, 0.0)
     along = matmul(move, m.X.T) + shift[:, None]
     t = _length(m, g, c, move, along, fine)
     coef, z = fit.coef + t[:, None] * move, c.predictions + t[:, None] * along
@@ -152,19 +142,6 @@ def _each(function: Callable[..., Any], *lanes: Any) -> Any:
     """Lane by lane on CPUs, where a batch of searches would take every branch of every one; else all together."""
     one_by_one, together = partial(jax.lax.map, lambda lane: function(*lane)), jax.vmap(function)
     return jax.lax.platform_dependent(*lanes, cpu=lambda *x: one_by_one(x), default=together)
-
-
-def _direction(g: Leafwise, free: bool, coef: Array, value: Array, at: _Slopes, curved: _Curved) -> tuple[Array, Array]:
-    """The way to the quadratic model's minimiser, of the coefficients and the intercept."""
-    tiny = jnp.finfo(coef.dtype).tiny
-    scale = jnp.maximum(jnp.abs(value), tiny)
-    back, total = matmul(curved.matrix, coef), jnp.sum(at.raw)
-    cross = back - (at.pulled - total * curved.mean)
-    gram = Gram(curved.matrix, cross, least_misfit(at.raw, curved.bends) + jnp.sum((2 * cross - back) * coef))
-    tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
-    move = minimise(gram, g, Reference(scale, scale), coef, tol) - coef
-    shift = -total / jnp.maximum(jnp.sum(curved.bends), tiny) - matmul(curved.mean, move)
-    return move, shift if free else jnp.zeros_like(shift)
 
 
 def _length(m: Lockstep, g: Leafwise, c: _At, move: Array, along: Array, live: Array) -> Array:
@@ -187,25 +164,23 @@ def _length(m: Lockstep, g: Leafwise, c: _At, move: Array, along: Array, live: A
     return jax.lax.while_loop(lambda k: jnp.any(k[1]) & (k[2] < HALVINGS), halve, begin)[0]
 
 
-def _curvature(m: Lockstep, z: Array) -> _Curved:
+def _curvature(m: Lockstep, z: Array) -> Curved:
     """Hessians at every sample's own predictions, or of folds by subtraction at those of the whole sample."""
-    if m.order is None or len(m.y) < _COMMON * m.X.shape[1]:
-        bends = jax.vmap(partial(_bends, m))(m.shares, z)
-        first, second = jax.lax.map(lambda b: _sums(m.X, b), bends)
-    else:
-        bends, first, second = _subtracted(m, m.order, z[-1])
-    level = jnp.sum(bends, 1)
-    mean = first / jnp.maximum(level, jnp.finfo(z.dtype).tiny)[:, None] if m.intercept else jnp.zeros_like(first)
-    matrix = second - level[:, None, None] * mean[:, :, None] * mean[:, None]
-    return _Curved(matrix + m.damping * jnp.eye(mean.shape[1], dtype=z.dtype)[None], mean, bends)
+    if m.order is not None and len(m.y) >= _COMMON * m.X.shape[1]:
+        return _subtracted(m, m.order, z[-1])
+    bends = jax.vmap(lambda share, z: bent(m.bound(share), z)[1])(m.shares, z)
+    return jax.lax.map(lambda b: curvature(m.X, b, m.damping, m.intercept), bends)
 
 
-def _subtracted(m: Lockstep, order: Array, z: Array) -> tuple[Array, Array, Array]:
-    whole, share = _bends(m, m.shares[-1], z), m.shares[-1]
+def _subtracted(m: Lockstep, order: Array, z: Array) -> Curved:
+    share, features = m.shares[-1], m.X.shape[1]
+    whole, tiny = bent(m.bound(share), z)[1], jnp.finfo(z.dtype).tiny
     unit = jnp.where(share > 0, whole / jnp.where(share > 0, share, 1.0), 0.0)
+    about = matmul(whole, m.X) / jnp.maximum(jnp.sum(whole), tiny) if m.intercept else jnp.zeros(features, z.dtype)
 
     def part(rows: Array) -> tuple[Array, Array]:
-        return _sums(jnp.take(m.X, rows, 0, mode="clip"), jnp.take(whole, rows, mode="fill", fill_value=0))
+        Z, b = jnp.take(m.X, rows, 0, mode="clip") - about[None], jnp.take(whole, rows, mode="fill", fill_value=0)
+        return matmul(b, Z), matmul((Z * b[:, None]).T, Z)
 
     kept = 1 - jnp.sum(jnp.take(share, order, mode="fill", fill_value=0), 1)
 
@@ -214,14 +189,9 @@ def _subtracted(m: Lockstep, order: Array, z: Array) -> tuple[Array, Array, Arra
         apart = (total[None] - parts) / jnp.reshape(kept, (-1,) + (1,) * (parts.ndim - 1))
         return jnp.concatenate([apart, total[None]])
 
-    first, second = jax.lax.map(part, order)
-    return m.shares * unit[None], left(first), left(second)
-
-
-def _bends(m: Lockstep, share: Array, z: Array) -> Array:
-    slope = jax.grad(m.bound(share).value_at)
-    return jnp.maximum(jax.jvp(slope, (z,), (jnp.ones_like(z),))[1], 0.0)
-
-
-def _sums(X: Array, bends: Array) -> tuple[Array, Array]:
-    return matmul(bends, X), matmul((X * bends[:, None]).T, X)
+    first, second = (left(parts) for parts in jax.lax.map(part, order))
+    bends = m.shares * unit[None]
+    level = jnp.sum(bends, 1)
+    mean = first / jnp.maximum(level, tiny)[:, None] if m.intercept else jnp.zeros_like(first)
+    matrix = second - level[:, None, None] * mean[:, :, None] * mean[:, None]
+    return Curved(matrix + m.damping * jnp.eye(features, dtype=z.dtype)[None], bends, about[None] + mean)

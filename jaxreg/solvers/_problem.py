@@ -113,6 +113,11 @@ def bind(risk: Risk | MultitaskRisk, data: Data, weights: Array) -> Smooth:
     return Smooth(risk, data, risk.row_weights(data, weights), jnp.zeros((), weights.dtype))
 
 
+def bare(risk: Risk | MultitaskRisk, y: Array, rows: Array) -> Smooth:
+    """A risk of one output as a function of predictions alone: no features are kept."""
+    return Smooth(risk, (jnp.zeros((len(y), 0), rows.dtype), y), rows, jnp.zeros((), rows.dtype))
+
+
 def _unit(params: PyTree) -> PyTree:
     """A fixed direction of norm 1 without zero entries."""
     keys = jax.random.split(jax.random.key(0), len(jax.tree.leaves(params)))

@@ -108,14 +108,24 @@ def stepped(f: Smooth, g: Penalty, part: Leafwise, x: PyTree, curved: Curved, sl
     """The quadratic model's minimiser, or as far towards it as the objective falls."""
     intercept = isinstance(x, dict)
     coef = x["coef"] if intercept else x
-    scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
-    tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
-    move = minimise(_gram(f.data[0], slopes, coef, curved), part, Reference(scale, scale), coef, tol) - coef
-    direction = move
-    if intercept:
-        level = jnp.sum(slopes) / jnp.maximum(jnp.sum(curved.bends), jnp.finfo(value.dtype).tiny)
-        direction = {"coef": move, "intercept": -level - matmul(curved.mean, move)}
+    move, shift = newton_direction(part, coef, value, slopes, matmul(slopes, f.data[0]), curved)
+    direction = {"coef": move, "intercept": shift} if intercept else move
     return _tree.add_scale(x, halved(f, g, x, direction, value), direction)
+
+
+def newton_direction(
+    part: Leafwise, coef: Array, value: Array, slopes: Array, pulled: Array, curved: Curved
+) -> tuple[Array, Array]:
+    """The way to the quadratic model's minimiser, of the coefficients and of an intercept; `pulled` is X' slopes."""
+    eps, tiny = jnp.finfo(coef.dtype).eps, jnp.finfo(coef.dtype).tiny
+    back, total = matmul(curved.matrix, coef), jnp.sum(slopes)
+    cross = back - (pulled - total * curved.mean)
+    misfit = jnp.sum(jnp.square(slopes) / jnp.maximum(curved.bends, jnp.maximum(eps * jnp.max(curved.bends), tiny)))
+    gram = Gram(curved.matrix, cross, misfit + jnp.sum((2 * cross - back) * coef))
+    scale = jnp.maximum(jnp.abs(value), tiny)
+    tol = jnp.asarray(least_tolerance(coef.dtype), coef.dtype)
+    move = minimise(gram, part, Reference(scale, scale), coef, tol) - coef
+    return move, -total / jnp.maximum(jnp.sum(curved.bends), tiny) - matmul(curved.mean, move)
 
 
 def serves(f: Smooth, g: Penalty, params: PyTree) -> bool:
@@ -128,15 +138,3 @@ def _fits(f: Smooth, g: Penalty, params: PyTree) -> bool:
         return False
     found = coefficient_part(f, g, params)
     return found is not None and thresholds(found[0])
-
-
-def _gram(X: Array, slopes: Array, coef: Array, curved: Curved) -> Gram:
-    pulled = matmul(curved.matrix, coef)
-    cross = pulled - (matmul(slopes, X) - jnp.sum(slopes) * curved.mean)
-    return Gram(curved.matrix, cross, least_misfit(slopes, curved.bends) + jnp.sum((2 * cross - pulled) * coef))
-
-
-def least_misfit(slopes: Array, bends: Array) -> Array:
-    """The weighted sum of squared residuals of the quadratic model."""
-    eps, tiny = jnp.finfo(bends.dtype).eps, jnp.finfo(bends.dtype).tiny
-    return jnp.sum(jnp.square(slopes) / jnp.maximum(bends, jnp.maximum(eps * jnp.max(bends), tiny)))
