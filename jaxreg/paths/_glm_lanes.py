@@ -56,8 +56,13 @@ def _paths(
     zero: Any = jnp.zeros(data[0].shape[1], weights.dtype)
     zero = {"coef": zero, "intercept": levels[-1]} if intercept else zero
     damping = least_damping(first_step(Smooth(risk, data, lanes[-1]), zero))
-    model = Lockstep(risk, *data, lanes, held, order, refs, damping, intercept)
-    fits, scores = follow_lanes(model, part, strengths, levels, MARGIN * floored(tol))
+    model = Lockstep(risk, *data, lanes, order, refs, damping, intercept)
+    start = jnp.zeros((len(lanes), data[0].shape[1]), weights.dtype), levels
+
+    def scored(predictions: Array) -> Array:
+        return jax.vmap(lambda share, z: model.bound(share).value_at(z))(held, predictions[: len(held)])
+
+    fits, scores = follow_lanes(model, part, strengths, start, MARGIN * floored(tol), scored)
     return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), (fits, scores))
 
 

@@ -18,10 +18,13 @@ from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference, linear_gap
+from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._entering import weighed
-from jaxreg.solvers._lazy_newton import follow_glm, slopes_of
+from jaxreg.solvers._lockstep import Lockstep, follow_lanes, slopes_of
 from jaxreg.solvers._loop import MARGIN, floored
 from jaxreg.solvers._problem import Smooth, bare
+from jaxreg.solvers._reduce import null_reference
+from jaxreg.solvers.proximal_newton import least_damping
 
 
 class _Rows(NamedTuple):
@@ -105,10 +108,12 @@ def _along(
     coef = jnp.take(start[0], chosen, mode="fill", fill_value=0)
     init: Any = {"coef": coef, "intercept": start[1]} if intercept else coef
     f, few = _bound(risk, Z, y, share), gather(part, chosen, features)
-    params, predictions, steps = follow_glm(f, few, strengths, init, MARGIN * floored(tol))
-    coef, bias = (params["coef"], params["intercept"]) if intercept else (params, 0 * strengths)
-    coef = spread(coef, chosen, features)
-    return Fit(coef, bias, predictions, steps, coef[-1], strengths[-1])
+    refs, damping = null_reference(f, few, init), least_damping(first_step(f, init))
+    model = Lockstep(risk, Z, y, share[None], None, jax.tree.map(lambda x: x[None], refs), damping, intercept)
+    begin = coef[None], jnp.reshape(start[1], (1,))
+    fits, rows = follow_lanes(model, few, strengths, begin, MARGIN * floored(tol), lambda z: z[0])
+    coef = spread(fits.coef[:, 0], chosen, features)
+    return Fit(coef, fits.bias[:, 0], rows, fits.steps[:, 0], coef[-1], strengths[-1])
 
 
 @partial(jax.jit, static_argnums=2)

@@ -29,14 +29,13 @@ _COMMON = 64
 class Lockstep(NamedTuple):
     """A linear model and F samples, the last one whole: their shares of the rows (F, n) and scales of gaps (F,).
 
-    `held` (K, n) are the shares of held-out rows, `order` (K, m) the rows of each fold where folds part the rows.
+    `order` (K, m) are the rows of each fold where folds part the rows, None elsewhere.
     """
 
     risk: Any
     X: Array
     y: Array
     shares: Array
-    held: Array
     order: Array | None
     refs: Reference
     damping: Array
@@ -75,16 +74,22 @@ class _At(NamedTuple):
     since: Array
 
 
-def follow_lanes(m: Lockstep, part: Leafwise, strengths: Array, bias: Array, tol: Array) -> tuple[Fitted, Array]:
+def follow_lanes(
+    m: Lockstep,
+    part: Leafwise,
+    strengths: Array,
+    start: tuple[Array, Array],
+    tol: Array,
+    keep: Callable[[Array], Array],
+) -> tuple[Fitted, Array]:
     """Minimise every sample's risk + s * part for every s of `strengths` (L,), descending, each from the one before.
 
-    They start from zero coefficients and intercepts `bias` (F,). Returns fits with a leading axis L, and the risks on
-    the held-out rows (L, K).
+    They start from coefficients (F, p) and intercepts (F,), 0 where none is free. Returns fits with a leading axis L,
+    and of every strength's predictions (F, n) what `keep` makes of them.
     """
-    lanes, features = len(bias), m.X.shape[1]
-    coef, none = jnp.zeros((lanes, features), bias.dtype), jnp.zeros(lanes, jnp.int32)
-    z = jnp.zeros_like(m.shares) + bias[:, None]
-    blank = Curved(jnp.zeros((lanes, features, features), bias.dtype), z, coef)
+    coef, bias = start
+    none, z = jnp.zeros(len(bias), jnp.int32), matmul(coef, m.X.T) + bias[:, None]
+    blank = Curved(jnp.zeros((*coef.shape, coef.shape[1]), bias.dtype), z, coef)
     begin = _At(Fitted(coef, bias, bias, bias, none), z, _slopes(m, z), blank, jnp.array(True), none)
 
     def one(c: _At, s: Array) -> tuple[_At, tuple[Fitted, Array]]:
@@ -92,10 +97,15 @@ def follow_lanes(m: Lockstep, part: Leafwise, strengths: Array, bias: Array, tol
         value, gap = _judged(m, g, c.fit.coef, c.predictions, c.slopes)
         c = c._replace(fit=c.fit._replace(value=value, gap=gap, steps=none), since=none)
         end = jax.lax.while_loop(lambda c: jnp.any(_open(c, tol)), partial(_step, m, g, tol), c)
-        scores = jax.vmap(lambda held, z: m.bound(held).value_at(z))(m.held, end.predictions[: len(m.held)])
-        return end, (end.fit, scores)
+        return end, (end.fit, keep(end.predictions))
 
     return jax.lax.scan(one, begin, strengths)[1]
+
+
+def slopes_of(f: Smooth, predictions: Array, intercept: bool) -> Array:
+    """∂f/∂predictions, balanced where an intercept is free."""
+    slopes = jax.grad(f.value_at)(predictions)
+    return balanced(slopes, 0, 1) if intercept else slopes
 
 
 def _open(c: _At, tol: Array) -> Array:
@@ -103,7 +113,7 @@ def _open(c: _At, tol: Array) -> Array:
 
 
 def _slopes(m: Lockstep, z: Array) -> _Slopes:
-    raw = jax.vmap(lambda share, z: jax.grad(m.bound(share).value_at)(z))(m.shares, z)
+    raw = jax.vmap(lambda share, z: slopes_of(m.bound(share), z, False))(m.shares, z)
     if not m.intercept:
         pulled = matmul(raw, m.X)
         return _Slopes(raw, pulled, raw, pulled)
@@ -140,6 +150,8 @@ def _step(m: Lockstep, g: Leafwise, tol: Array, c: _At) -> _At:
 
 def _each(function: Callable[..., Any], *lanes: Any) -> Any:
     """Lane by lane on CPUs, where a batch of searches would take every branch of every one; else all together."""
+    if len(lanes[0]) == 1:
+        return jax.tree.map(lambda x: x[None], function(*jax.tree.map(lambda x: x[0], lanes)))
     one_by_one, together = partial(jax.lax.map, lambda lane: function(*lane)), jax.vmap(function)
     return jax.lax.platform_dependent(*lanes, cpu=lambda *x: one_by_one(x), default=together)
 
