@@ -23,7 +23,7 @@ from bench.table import report, save, show
 from jaxreg import metrics
 from jaxreg import multitask_models as mm
 
-_FOLDS, _NUM = 5, 40
+_FOLDS, _NUM = 5, 60
 _TITLE = (
     f"tasks: strengths by {_FOLDS}-fold CV over {_NUM} on the training rows of every split; mean ± sd (ddof 1) over "
     "splits; seconds of one split's whole sweep, compiled before"

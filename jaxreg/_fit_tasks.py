@@ -10,7 +10,7 @@ from jaxreg._typing import Array, ArrayLike, PyTree
 from jaxreg.fitted import FittedTasks
 from jaxreg.losses import Loss
 from jaxreg.multitask_models import FactorModel, Stages, TaskModel
-from jaxreg.solvers import minimize
+from jaxreg.solvers import PANOC, minimize
 from jaxreg.solvers._loop import Solver
 from jaxreg.solvers.minimize import OnFail
 from jaxreg.tasks import Tasks
@@ -33,7 +33,8 @@ def fit_tasks(
 
     `model` is one of `jaxreg.multitask_models`, `loss` defaults to `Squared()`. With `standardise` features are scaled
     to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
-    `FactorModel` needs a `key`; `Stages` take `tol` alone. Solver and the rest are as in `minimize`.
+    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise; `Stages` take `tol` alone. Solver and the
+    rest are as in `minimize`.
 
     >>> import numpy as np, jaxreg as jr
     >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")
@@ -56,7 +57,7 @@ def fit_tasks(
         _start(model, given, key),
         given.data,
         given.weights,
-        solver=solver,
+        solver=PANOC() if solver is None and isinstance(model, FactorModel) else solver,
         tol=tol,
         max_steps=max_steps,
         on_fail=on_fail,

@@ -36,8 +36,8 @@ def remember(memory: Memory, move: Array, change: Array) -> Memory:
     return Memory(push(memory.moves, move), push(memory.changes, change), push(memory.weights, weight))
 
 
-def direction(memory: Memory, gradient: Array) -> Array:
-    """-H gradient by the two-loop recursion (Nocedal 1980); -gradient while nothing is stored."""
+def direction(memory: Memory, gradient: Array, first: Array) -> Array:
+    """-H gradient by the two-loop recursion (Nocedal 1980); -first * gradient while nothing is stored."""
     size = memory.weights.size
 
     def down(i: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -48,7 +48,7 @@ def direction(memory: Memory, gradient: Array) -> Array:
 
     q, alphas = jax.lax.fori_loop(0, size, down, (gradient, jnp.zeros_like(memory.weights)))
     inner, square = 1 / jnp.where(memory.weights[-1] > 0, memory.weights[-1], 1.0), jnp.sum(memory.changes[-1] ** 2)
-    scale = jnp.where(memory.weights[-1] > 0, inner / jnp.where(square > 0, square, 1.0), 1.0)
+    scale = jnp.where(memory.weights[-1] > 0, inner / jnp.where(square > 0, square, 1.0), first)
 
     def up(k: int, r: Array) -> Array:
         beta = memory.weights[k] * jnp.sum(memory.changes[k] * r)

@@ -78,15 +78,17 @@ class PANOC:
         residual = ravel_pytree(moved)[0] / -t
         move = ravel_pytree(_tree.sub(trial, state.point))[0]
         fresh = jnp.isinf(state.envelope)
-        known = remember(state.memory, move, residual - state.residual)
-        lost = fresh | (state.fraction == 0)  # every share of the direction was refused: its pairs mislead
-        memory = _tree.where(lost, forget(self.memory, residual), known)
+        change = residual - state.residual
+        known = remember(state.memory, move, change)
+        none = forget(self.memory, residual)
+        alone = remember(none, move, change)  # every share of the direction was refused: its pairs mislead
+        memory = _tree.where(fresh, none, _tree.where(state.fraction == 0, alone, known))
         one = jnp.ones((), t.dtype)
-        taken = PANOCState(new, trial, residual, envelope, direction(memory, residual), one, memory, t)
+        taken = PANOCState(new, trial, residual, envelope, direction(memory, residual, t), one, memory, t)
         shorter = jnp.where(state.fraction > 0.5**_TRIALS, 0.5 * state.fraction, 0.0)
         refused = replace(state, fraction=shorter)
         restart = self._restarted(state, t)
-        return _tree.where(fits, _tree.where(accept | fresh, taken, refused), restart)
+        return _tree.where(accept | fresh, _tree.where(fits, taken, restart), refused)
 
     def _restarted(self, state: PANOCState, t: Array) -> PANOCState:
         """At the accepted point with half the step: nothing that was measured with the old one holds."""
