@@ -49,10 +49,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         given.cases = (
             list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
         )
-        if given.command == "tasks":
-            tasks.cases(given.smoke, given.case)
-        if given.command == "multitask":
-            multitask.cases(given.smoke, given.case)
+        named = {"tasks": tasks.cases, "multitask": multitask.cases, "deep": deep.cases}
+        if given.command in named:
+            named[given.command](given.smoke, given.case)
     except ValueError as error:
         parser.error(str(error))
     return given
@@ -65,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{case.name} ({case.loss})" for case in given.cases))
         return 0
     if given.command == "deep":
-        return deep.main(given.smoke, given.out)
+        return deep.main(given.smoke, given.out, given.case)
     if given.command == "links":
         return links.main(given.smoke, given.out, given.repeats)
     with jax.enable_x64(True):

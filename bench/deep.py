@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,13 @@ import numpy as np
 import optax
 
 import jaxreg as jr
-from bench.table import markdown, save, show
+from bench.table import report, save, show
 from jaxreg import nn
 from jaxreg.datasets import ImageTasks, load_digits_tasks, make_overlaid_digits
 
-WEIGHTINGS = ("MGDA", "PCGrad", "CAGrad", "IMTLG", "NashMTL", "AlignedMTL", "UPGrad", "FAMO")
+BASES = ("Weighting", "Stateful", "Rowwise")
+FOR_MANY_TASKS = ("Krum", "TrimmedMean")
+WEIGHTINGS = tuple(sorted(set(jr.weightings.__all__) - {*BASES, *FOR_MANY_TASKS, "Equal"}, key=str.lower))
 _COLUMNS = ("problem", "player", "tasks: accuracy, mean ± sd", "Δm %", "ms / step", "/ plain sum", "compile s")
 _RATE = 2e-3
 
@@ -34,6 +37,11 @@ class Size(NamedTuple):
 
 
 FULL, SMOKE = Size((32, 64), 1200, 5, 8), Size((4, 8), 240, 2, 2)
+CASES: dict[str, Callable[[], ImageTasks]] = {
+    "digits": load_digits_tasks,
+    "overlaid-digits": make_overlaid_digits,
+    "overlaid-mnist": partial(make_overlaid_digits, source="mnist"),
+}
 
 
 @dataclass
@@ -64,7 +72,7 @@ def players(size: Size, data: ImageTasks, smoke: bool) -> Iterator[tuple[str, An
     others = (nn.CrossStitch, nn.MMoE, nn.CGC, nn.PLE, nn.MTAN, nn.DSelectK, nn.LearnedBranching)
     for kind in others[:1] if smoke else others:
         yield kind.__name__, kind(trunk, heads), {}
-    for name in WEIGHTINGS[-2:-1] if smoke else WEIGHTINGS:
+    for name in ("UPGrad",) if smoke else WEIGHTINGS:
         yield f"hard sharing, {name}", hard, {"weighting": getattr(jr.weightings, name)()}
 
 
@@ -120,22 +128,29 @@ def cells(found: Result) -> tuple[str, ...]:
     return (found.problem, found.player, each, f"{found.delta_m:+.2f}", *times)
 
 
-def main(smoke: bool, out: Path) -> int:
-    """Run the benchmark; 1 if a step was left out because something was not finite."""
+def cases(smoke: bool, names: list[str] | None) -> list[str]:
+    """The cases asked for. Raises ValueError for one that does not exist."""
+    wrong = [name for name in names or [] if name not in CASES]
+    if wrong:
+        raise ValueError(f"no case {wrong[0]}; there are {', '.join(CASES)}")
+    return ["digits"] if smoke else names or list(CASES)
+
+
+def main(smoke: bool, out: Path, names: list[str] | None) -> int:
+    """Run the benchmark, written after every player; 1 if a step was left out because something was not finite."""
     size = SMOKE if smoke else FULL
-    path = out / f"deep-{'smoke' if smoke else 'all'}.json"
-    results: list[Result] = []
-    for data in (load_digits_tasks(),) if smoke else (load_digits_tasks(), make_overlaid_digits()):
-        for found in compare(data, size, smoke):
-            print("  ".join(cells(found)), file=sys.stderr)
-            results.append(found)
-        save([asdict(found) for found in results], path)
-    lines = [cells(found) for found in results]
-    path.with_suffix(".md").write_text(markdown(_COLUMNS, lines) + "\n", encoding="utf-8")
+    file = out / f"deep-{'smoke' if smoke else '-'.join(names or ['all'])}.json"
     title = (
-        f"{size.seeds} seeds in one vmap, {size.epochs} epochs, filters {size.filters}; sd with ddof 1; "
-        "Δm over single tasks, above 0 is better; a step is of all seeds"
+        f"deep: {size.seeds} seeds in one vmap, {size.rows} images, {size.epochs} epochs, filters {size.filters}; "
+        "mean ± sd (ddof 1) over seeds; Δm over single tasks, above 0 is better; a step is of all seeds"
     )
-    show(_COLUMNS, lines, title)
-    print(f"written to {path}")
+    results: list[Result] = []
+    for name in cases(smoke, names):
+        for found in compare(CASES[name](), size, smoke):
+            print("  ".join(cells(found)), file=sys.stderr, flush=True)
+            results.append(found)
+            save([asdict(one) for one in results], file)
+            report(file.with_suffix(".md"), title, _COLUMNS, [cells(one) for one in results])
+    show(_COLUMNS, [cells(found) for found in results], title)
+    print(f"written to {file}")
     return int(any(found.skipped for found in results))

@@ -123,6 +123,7 @@ from jaxreg.solvers import (
     Status,
     minimize,
 )
+from jaxreg.sweeps import Sweep, sweep
 from jaxreg.tasks import Tasks, tasks
 from jaxreg.transforms import (
     accelerated,
@@ -265,6 +266,9 @@ __all__ = [
     "tune",
     "Tuned",
     "adaptive_strengths",
+    # sweeps
+    "sweep",
+    "Sweep",
     # data
     "moments",
     "Moments",

@@ -33,8 +33,8 @@ def fit_tasks(
 
     `model` is one of `jaxreg.multitask_models`, `loss` defaults to `Squared()`. With `standardise` features are scaled
     to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
-    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise; `Stages` take `tol` alone. Solver and the
-    rest are as in `minimize`.
+    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise; `Stages` take `tol` alone. Solver and
+    the rest are as in `minimize`.
 
     >>> import numpy as np, jaxreg as jr
     >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import math
-import os
-import tempfile
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxreg import losses
+from jaxreg import _files, losses
 from jaxreg.losses import Loss, per_task
 from jaxreg.losses.per_task import PerTask
 
 FORMAT, VERSION = "jaxreg.FittedTasks", 1
 ARRAYS = ("coef", "intercept", "center", "scale", "counts", "gap", "status")
-_BROKEN = (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 def write(path: str | Path, arrays: dict[str, Any], ids: tuple[Any, ...], loss: Loss) -> None:
@@ -30,18 +24,7 @@ def write(path: str | Path, arrays: dict[str, Any], ids: tuple[Any, ...], loss: 
         if not isinstance(name, str | int | float) or (isinstance(name, float) and not math.isfinite(name)):
             raise TypeError(f"save: task id {name!r} is {type(name).__name__}, expected text or finite numbers.")
     about = {"format": FORMAT, "version": VERSION, "ids": list(ids), "loss": _described(loss)}
-    made: Any = {name: np.asarray(value) for name, value in arrays.items()}
-    target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".jaxreg-", delete=False) as file:
-        try:
-            np.savez(file, about=np.array(json.dumps(about)), **made)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(file.name, 0o666 & ~mask)
-    os.replace(file.name, target)
+    _files.write_npz(path, {"about": np.array(json.dumps(about)), **arrays})
 
 
 def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss]:
@@ -49,8 +32,7 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss
     if not Path(path).is_file():
         raise FileNotFoundError(f"load: there is no file {path}.")
     try:
-        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as held:
-            found = {name: held[name] for name in held.files}
+        found = _files.read_npz(path)
         about = json.loads(str(found.pop("about")))
         if about["format"] != FORMAT:
             raise ValueError(f"its format is {about['format']!r}")
@@ -58,7 +40,7 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss
             raise ValueError(f"its version is {about['version']!r}, this jaxreg reads {VERSION}; update jaxreg")
         ids, loss = tuple(about["ids"]), _built(about["loss"])
         _check(found, ids)
-    except _BROKEN as error:
+    except _files.BROKEN as error:
         raise ValueError(f"load: {path} is no file of FittedTasks.save that can be read: {error}.") from error
     return found, ids, loss
 

@@ -13,7 +13,7 @@ import pytest
 import jaxreg
 
 PACKAGE = Path(jaxreg.__file__).parent
-PRIVATE = ("_cache", "_linalg", "_pytree", "_tree", "_typing", "_validate", "_version")
+PRIVATE = ("_cache", "_files", "_linalg", "_pytree", "_tree", "_typing", "_validate", "_version")
 ZOO = ("jaxreg.losses", "jaxreg.penalties", "jaxreg.weightings")
 FACE = 5
 FLOORS = {
@@ -36,7 +36,7 @@ FLOORS = {
     },
     **{f"jaxreg.{name}": 5 for name in ("nn", "estimators", "datasets", "plots", "report", "cli", "__main__")},
 }
-EXTRAS = ("matplotlib", "orbax", "pandas", "psutil", "pyarrow", "rich", "sklearn", "xarray")
+EXTRAS = ("matplotlib", "mlxtend", "orbax", "pandas", "psutil", "pyarrow", "rich", "sklearn", "xarray")
 KNOWN_TO_SOLVERS = (
     "jaxreg.losses.Loss",
     "jaxreg.penalties.Leafwise",

