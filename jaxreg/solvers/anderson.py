@@ -110,7 +110,7 @@ class AndersonSplitting:
     """
 
     step: Any = None
-    memory: int = static(default=10)
+    memory: int = static(default=5)
     stride: int = static(default=5)
     patience: int = static(default=400)
 
@@ -177,7 +177,7 @@ def _emptied(memory: Memory, point: Array) -> Memory:
 
 def _slack(dtype: Any) -> float:
     """Tikhonov's part of the trace in the least-squares problem of the memory."""
-    return 1e-10 if dtype == jnp.float64 else 1e-5
+    return 1e-6 if dtype == jnp.float64 else 1e-5
 
 
 def _ratio(params: PyTree, grad: PyTree, default: Array) -> Array:
