@@ -11,6 +11,7 @@ import jax
 from jaxreg import plots, report
 from jaxreg._cache import enable_compilation_cache
 from jaxreg.cli._compare import compare
+from jaxreg.cli._compiler import compile_sooner
 from jaxreg.cli._errors import InputError, need
 from jaxreg.cli._methods import methods
 from jaxreg.cli._named import chosen, fitting
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
 
     _check(args)
     names = chosen(args.sharing)
+    compile_sooner()
     if args.cache:
         _cache(args.cache)
     console, log = Console(), Console(stderr=True)

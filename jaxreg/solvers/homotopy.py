@@ -114,14 +114,18 @@ def _events(C: Array, slope: Array, sign: Array, usable: Array) -> tuple[Array, 
 
 
 def _sweep(table: Array, k: Array, one: Array, moving: Array) -> Array:
-    """The sweep operator on feature k of every problem, its own inverse, as one update of rank one."""
+    """The sweep operator on feature k of every problem, its own inverse, as one update of rank one.
+
+    Row and column k are emptied first: what a large pivot p hides would be lost in p - (p² - 1)/p, which is 1/p.
+    """
     column = jnp.take_along_axis(table, k[:, None, None], axis=2)[..., 0]
     row = jnp.take_along_axis(table, k[:, None, None], axis=1)[:, 0]
-    pivot = jnp.take_along_axis(column, k[:, None], axis=1)
-    safe = jnp.where(moving[:, None], pivot, 1.0)
+    pivot = jnp.where(moving[:, None], jnp.take_along_axis(column, k[:, None], axis=1), 1.0)
+    one = one & moving[:, None]
     wide = jnp.pad(one, ((0, 0), (0, 2)))
-    row = jnp.where(moving[:, None], jnp.where(wide, pivot + 1, row) / safe, 0.0)
-    return table - jnp.where(one, pivot - 1, column)[:, :, None] * row[:, None, :]
+    column = jnp.where(one, -1.0, jnp.where(moving[:, None], column, 0.0))
+    row = jnp.where(wide, 1.0, row) / pivot
+    return jnp.where(one[:, :, None] | wide[:, None, :], 0.0, table) - column[:, :, None] * row[:, None, :]
 
 
 def _between(walk: _Walk, strengths: Array) -> Array:

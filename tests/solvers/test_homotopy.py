@@ -44,6 +44,16 @@ def test_features_that_leave_are_exactly_zero_until_they_return(x64):
     assert slack.max() < 1e-10 * np.abs(c).max()
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_unit_of_the_risk_changes_nothing(unit: float, x64):
+    G, c = grams(40, 15, 10, seed=1)
+    strengths = np.abs(c).max() * np.geomspace(1, 1e-4, 200)
+    plain = np.asarray(lasso_paths(G, c, np.ones_like(c), strengths))
+    found = np.asarray(lasso_paths(unit * G, unit * c, np.ones_like(c), unit * strengths))
+    np.testing.assert_allclose(found, plain, atol=1e-10)
+    np.testing.assert_array_equal(found == 0, plain == 0)
+
+
 def test_weights_scale_and_exclude(x64):
     G, c = grams(3, 40, 6)
     weights = np.array([1.0, 2.0, np.inf, 0.5, 1.0, np.inf])
