@@ -34,7 +34,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--gap", type=float, default=TARGET, help="what the judge asks of everybody (1e-6)")
     parser.add_argument("--patience", type=float, metavar="S", help="most seconds of one call (60; large cases 120)")
     parser.add_argument("--memory", action="store_true", help="peak memory too, each player once more in a process")
-    parser.add_argument("--only", metavar="PLAYER[,PLAYER]", help="jaxreg and these rivals alone")
+    several = {"metavar": "PLAYER[,PLAYER]", "type": lambda text: set(text.split(","))}
+    parser.add_argument("--only", **several, help="jaxreg and these rivals alone; deep: the baselines and these")
     parser.add_argument("--adelie", metavar="PYTHON", help="a Python that has adelie (or BENCH_ADELIE)")
     parser.add_argument("--threads", type=int, metavar="N", help="threads and processors of everybody (all)")
     given = parser.parse_args(argv)
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{case.name} ({case.loss})" for case in given.cases))
         return 0
     if given.command == "deep":
-        return deep.main(given.smoke, given.out, given.case)
+        return deep.main(given.smoke, given.out, given.case, given.only)
     if given.command == "links":
         return links.main(given.smoke, given.out, given.repeats)
     with jax.enable_x64(True):
@@ -82,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 def paths(given: argparse.Namespace) -> int:
     """Paths and cross-validations at equal achieved gap, written after every case."""
     found, missing = players(given.adelie)
-    wanted = None if given.only is None else {"jaxreg", *given.only.split(",")}
+    wanted = None if given.only is None else {"jaxreg", *given.only}
     able = [player for player in found if wanted is None or player.name in wanted]
     print("\n".join(missing), file=sys.stderr)
     file = given.out / f"{given.command}-{_name(given)}.json"

@@ -104,12 +104,17 @@ def play(name: str, net: Any, data: ImageTasks, split: nn.Split, size: Size, giv
     return Result(data.name, name, found.tasks, accuracy, nan, seconds / steps, nan, max(spent, 0.0), skipped)
 
 
-def compare(data: ImageTasks, size: Size, smoke: bool) -> Iterator[Result]:
-    """Every player on the same rows, beside the single tasks and beside the plain sum."""
+def compare(data: ImageTasks, size: Size, smoke: bool, only: set[str] | None = None) -> Iterator[Result]:
+    """Every player on the same rows, beside the single tasks and beside the plain sum.
+
+    `only` names players, weightings by their own names, of which those two are always there.
+    """
     rows = nn.examples(data.x[: size.rows], {task: y[: size.rows] for task, y in data.y.items()})
     split = nn.split(rows, jax.random.key(0))
     baseline, plain = None, None
     for name, net, given in players(size, data, smoke):
+        if only is not None and not {name.rpartition(", ")[2]} & {*only, "single task", "hard sharing"}:
+            continue
         found = play(name, net, data, split, size, given)
         mean, _ = nn.mean_sd(found.accuracy)
         baseline = mean if baseline is None else baseline
@@ -136,7 +141,7 @@ def cases(smoke: bool, names: list[str] | None) -> list[str]:
     return ["digits"] if smoke else names or list(CASES)
 
 
-def main(smoke: bool, out: Path, names: list[str] | None) -> int:
+def main(smoke: bool, out: Path, names: list[str] | None, only: set[str] | None = None) -> int:
     """Run the benchmark, written after every player; 1 if a step was left out because something was not finite."""
     size = SMOKE if smoke else FULL
     file = out / f"deep-{'smoke' if smoke else '-'.join(names or ['all'])}.json"
@@ -146,7 +151,7 @@ def main(smoke: bool, out: Path, names: list[str] | None) -> int:
     )
     results: list[Result] = []
     for name in cases(smoke, names):
-        for found in compare(CASES[name](), size, smoke):
+        for found in compare(CASES[name](), size, smoke, only):
             print("  ".join(cells(found)), file=sys.stderr, flush=True)
             results.append(found)
             save([asdict(one) for one in results], file)

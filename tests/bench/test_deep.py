@@ -1,6 +1,7 @@
 """The deep benchmark: what is compared with what, and the small size runs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,16 @@ from bench.__main__ import main
 def test_a_line_has_mean_and_deviation_over_seeds():
     found = deep.Result("toy", "hard", ("a", "b"), [[0.5, 1.0], [0.7, 1.0]], 1.5, 0.01, float("nan"), 2.0, 0)
     assert deep.cells(found)[2:] == ("a 0.600 ± 0.141, b 1.000 ± 0.000", "+1.50", "10.0", "-", "2.0")
+
+
+def test_players_are_chosen_beside_the_baselines_and_unknown_cases_named(monkeypatch: pytest.MonkeyPatch):
+    played = deep.Result("toy", "", ("a", "b"), [[0.5, 1.0]] * 2, 0.0, 0.01, 0.0, 0.0, 0)
+    monkeypatch.setattr(deep, "play", lambda name, *rest: replace(played, player=name))
+    names = [found.player for found in deep.compare(deep.load_digits_tasks(), deep.FULL, False, {"CGC", "UPGrad"})]
+    assert names == ["single task", "hard sharing", "CGC", "hard sharing, UPGrad"]
+    assert len(deep.WEIGHTINGS) == 25 and not {"Equal", "Krum", "Weighting"} & set(deep.WEIGHTINGS)
+    with pytest.raises(ValueError, match="no case cifar; there are digits, overlaid-digits, overlaid-mnist"):
+        deep.cases(False, ["cifar"])
 
 
 @pytest.mark.slow

@@ -134,7 +134,7 @@ def test_tasks_are_split_within_each(x64):
     rng = np.random.default_rng(0)
     blocks = [(X := rng.normal(size=(m, 3)), X[:, 0] + 0.1 * rng.normal(size=m)) for m in (9, 5, 14)]
     t, joint = jr.tasks(blocks), jr.multitask(SQUARED)
-    kwargs = {"weights": t.weights, "strengths": GRID, "tol": 1e-10, "init": jr.linear_params(t.data)}
+    kwargs = {"weights": t.weights, "strengths": GRID, "tol": 1e-12, "init": jr.linear_params(t.data)}
     cv = jr.cross_validate(joint, jr.L2(axis=0), t.data, folds=3, **kwargs)
     assert cv.scores.shape == (3, 3) and (cv.status == 0).all()
     masks = np.zeros((3, 3, 14), bool)
@@ -146,7 +146,7 @@ def test_tasks_are_split_within_each(x64):
     train = [(X[~masks[k, j, : len(X)]], y[~masks[k, j, : len(X)]]) for j, (X, y) in enumerate(blocks)]
     sliced = jr.tasks(train)
     alone = jr.minimize(
-        joint, GRID[i] * jr.L2(axis=0), jr.linear_params(sliced.data), sliced.data, sliced.weights, tol=1e-10
+        joint, GRID[i] * jr.L2(axis=0), jr.linear_params(sliced.data), sliced.data, sliced.weights, tol=1e-12
     )
     np.testing.assert_allclose(cv.fold_params["coef"][k, i], alone.params["coef"], atol=1e-6)
 
