@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 import jaxreg as jr
-from bench.table import report, save, show
+from bench.table import told
 from jaxreg import nn
 from jaxreg.datasets import ImageTasks, load_digits_tasks, make_overlaid_digits
 
@@ -149,13 +149,6 @@ def main(smoke: bool, out: Path, names: list[str] | None, only: set[str] | None 
         f"deep: {size.seeds} seeds in one vmap, {size.rows} images, {size.epochs} epochs, filters {size.filters}; "
         "mean ± sd (ddof 1) over seeds; Δm over single tasks, above 0 is better; a step is of all seeds"
     )
-    results: list[Result] = []
-    for name in cases(smoke, names):
-        for found in compare(CASES[name](), size, smoke, only):
-            print("  ".join(cells(found)), file=sys.stderr, flush=True)
-            results.append(found)
-            save([asdict(one) for one in results], file)
-            report(file.with_suffix(".md"), title, _COLUMNS, [cells(one) for one in results])
-    show(_COLUMNS, [cells(found) for found in results], title)
-    print(f"written to {file}")
+    each = (compare(CASES[name](), size, smoke, only) for name in cases(smoke, names))
+    results = told(chain.from_iterable(each), file, title, _COLUMNS, cells)
     return int(any(found.skipped for found in results))

@@ -8,9 +8,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 import optax
 
 import jaxreg as jr
-from bench.table import report, save, show
+from bench.table import told
 
 _COLUMNS = ("part", "case", "player", "first s", "median ms", "fastest ms", "/ first player")
 _TITLE = "links: a training step, a weighting or a gradient per call, players in turn; float32 but for weightings"
@@ -218,14 +218,6 @@ def main(smoke: bool, out: Path, repeats: int) -> int:
     """Run the benchmark; results are written after every part."""
     size = SMOKE if smoke else FULL
     path = out / f"links-{'smoke' if smoke else 'all'}.json"
-    results: list[Timing] = []
-    for part in (proximal_steps, solvers, gradients):
-        for found in part(size, repeats):
-            print("  ".join(cells(found)), file=sys.stderr, flush=True)
-            results.append(found)
-        save([asdict(found) for found in results], path)
-    lines = [cells(found) for found in results]
-    report(path.with_suffix(".md"), _TITLE, _COLUMNS, lines)
-    show(_COLUMNS, lines, _TITLE)
-    print(f"written to {path}")
+    each = (part(size, repeats) for part in (proximal_steps, solvers, gradients))
+    told(chain.from_iterable(each), path, _TITLE, _COLUMNS, cells)
     return 0

@@ -9,8 +9,9 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from bench.players._player import Fit, folds_of
 from bench.players._sklearn import path
 from bench.problems import FOLDS, NUM, RATIO, SHARED, Problem
 from bench.race import TARGET, rested
-from bench.table import report, save, show
+from bench.table import told
 
 _COLUMNS = ("sweep", "problems", "fits", "player", "tol", "gap", "compile s", "median s", "fits/s", "speed-up", "")
 _SAMPLE = 8
@@ -182,13 +183,6 @@ def cells(rate: Rate) -> tuple[str, ...]:
 def main(smoke: bool, out: Path, repeats: int) -> int:
     """All sweeps, written after each; 1 if jaxreg missed the gap."""
     file = out / f"sweep-{'smoke' if smoke else 'all'}.json"
-    rates: list[Rate] = []
-    for make in sweeps(smoke):
-        for rate in race(make(), runners(), repeats):
-            print("  ".join(cells(rate)), file=sys.stderr, flush=True)
-            rates.append(rate)
-        save([asdict(rate) for rate in rates], file)
-        report(file.with_suffix(".md"), _TITLE, _COLUMNS, [cells(rate) for rate in rates])
-    show(_COLUMNS, [cells(rate) for rate in rates], _TITLE)
-    print(f"written to {file}")
+    each = (race(make(), runners(), repeats) for make in sweeps(smoke))
+    rates = told(chain.from_iterable(each), file, _TITLE, _COLUMNS, cells)
     return 0 if all(rate.gap <= TARGET for rate in rates if rate.player == "jaxreg") else 1

@@ -8,15 +8,18 @@ import json
 import math
 import os
 import platform
-import tempfile
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, TypeVar
 
 import jaxreg as jr
 from bench.players import CPUS
 from bench.race import Result
+from jaxreg._files import write_text
 
+R = TypeVar("R", bound=Any)
 COLUMNS = (
     "problem",
     "n x p",
@@ -120,7 +123,23 @@ def save(results: Sequence[dict[str, object]], path: Path) -> None:
     rows = [{name: _plain(value) for name, value in result.items()} for result in results]
     text = json.dumps({"machine": machine(), "results": rows}, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write_text(path, text)
+
+
+def told(
+    found: Iterable[R],
+    file: Path,
+    title: str,
+    columns: Sequence[str],
+    cells: Callable[[R], tuple[str, ...]],
+) -> list[R]:
+    """Every result as it comes, on stderr and in the files beside those before it; at the end the whole table."""
+    results: list[R] = []
+    for one in found:
+        print("  ".join(cells(one)), file=sys.stderr, flush=True)
+        results.append(one)
+        save([asdict(result) for result in results], file)
+        report(file.with_suffix(".md"), title, columns, [cells(result) for result in results])
+    show(columns, [cells(result) for result in results], title)
+    print(f"written to {file}")
+    return results

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from sklearn.linear_model import LassoCV
 
 import jaxreg as jr
 from bench.problems import SHARED
-from bench.table import report, save, show
+from bench.table import told
 from jaxreg import metrics
 from jaxreg import multitask_models as mm
 
@@ -209,19 +209,17 @@ def cells(found: Result) -> tuple[str, ...]:
     return (found.case, found.method, *shown, f"{found.median:.2f}", f"{found.ratio:.2f}", gap)
 
 
-def main(smoke: bool, out: Path, names: list[str] | None) -> int:
-    """All cases, written after each method; 1 if a certificate is above 1e-6."""
-    file = out / f"tasks-{'smoke' if smoke else '-'.join(names or ['all'])}.json"
-    results: list[Result] = []
+def _all(smoke: bool, names: list[str] | None) -> Iterator[Result]:
+    """The results of all cases whose data are there."""
     for case in cases(smoke, names):
         if case.file is not None and not case.file.is_file():
             print(f"{case.name} is left out: there is no {case.file}", file=sys.stderr)
             continue
-        for found in compare(case, _SMOKE if smoke else tuple(METHODS)):
-            print("  ".join(cells(found)), file=sys.stderr, flush=True)
-            results.append(found)
-            save([asdict(one) for one in results], file)
-            report(file.with_suffix(".md"), _TITLE, _COLUMNS, [cells(one) for one in results])
-    show(_COLUMNS, [cells(one) for one in results], _TITLE)
-    print(f"written to {file}")
+        yield from compare(case, _SMOKE if smoke else tuple(METHODS))
+
+
+def main(smoke: bool, out: Path, names: list[str] | None) -> int:
+    """All cases, written after each method; 1 if a certificate is above 1e-6."""
+    file = out / f"tasks-{'smoke' if smoke else '-'.join(names or ['all'])}.json"
+    results = told(_all(smoke, names), file, _TITLE, _COLUMNS, cells)
     return int(any(one.gap > 1e-6 for one in results))

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxreg._typing import Array, PyTree
 
@@ -46,6 +47,16 @@ def cast(tree: PyTree, to: Any) -> PyTree:
 def _is_real(x: Any) -> bool:
     kind = jnp.result_type(x)
     return jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer) or kind == jnp.bool_
+
+
+def is_key(x: Any) -> bool:
+    """Whether this is an array of random keys, or the shape of one."""
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def numbers(x: Any) -> np.ndarray:
+    """An array in the host's memory, random keys by their data."""
+    return np.asarray(jax.random.key_data(x) if is_key(x) else x)
 
 
 def add_scale(x: PyTree, scale: Any, y: PyTree) -> PyTree:

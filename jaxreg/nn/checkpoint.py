@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jaxreg import _tree
 from jaxreg._typing import PyTree
 
 
@@ -19,7 +19,7 @@ def save(folder: str | Path, step: int, tree: PyTree) -> None:
     Raises ModuleNotFoundError that says what to install where orbax is missing.
     """
     ocp = _orbax()
-    leaves = {str(i): np.asarray(_plain(leaf)) for i, leaf in enumerate(jax.tree.leaves(tree))}
+    leaves = {str(i): _tree.numbers(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
     with _manager(ocp, folder) as manager:
         manager.save(step, args=ocp.args.StandardSave(leaves), force=True)
         manager.wait_until_finished()
@@ -48,7 +48,7 @@ def load(folder: str | Path, like: PyTree | Callable[[int], PyTree]) -> tuple[in
     with _manager(ocp, folder) as manager:
         found = manager.restore(step, args=ocp.args.StandardRestore())
     read = [found[str(i)] for i in range(len(found))]
-    wanted = [np.asarray(_plain(leaf)) for leaf in leaves]
+    wanted = [_tree.numbers(leaf) for leaf in leaves]
     if [(a.shape, a.dtype) for a in read] != [(a.shape, a.dtype) for a in wanted]:
         raise ValueError(
             f"load: the checkpoint in {folder} holds {len(read)} arrays that do not fit the {len(wanted)} asked for; "
@@ -70,14 +70,6 @@ def _manager(ocp: Any, folder: str | Path) -> Any:
     return ocp.CheckpointManager(Path(folder).resolve(), options=options)
 
 
-def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _plain(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-
 def _keyed(array: Any, like: Any) -> Any:
     made = jnp.asarray(array)
-    return jax.random.wrap_key_data(made, impl=jax.random.key_impl(like)) if _is_key(like) else made
+    return jax.random.wrap_key_data(made, impl=jax.random.key_impl(like)) if _tree.is_key(like) else made

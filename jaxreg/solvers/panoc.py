@@ -78,11 +78,9 @@ class PANOC:
         residual = ravel_pytree(moved)[0] / -t
         move = ravel_pytree(_tree.sub(trial, state.point))[0]
         fresh = jnp.isinf(state.envelope)
-        change = residual - state.residual
-        known = remember(state.memory, move, change)
-        none = forget(self.memory, residual)
-        alone = remember(none, move, change)  # every share of the direction was refused: its pairs mislead
-        memory = _tree.where(fresh, none, _tree.where(state.fraction == 0, alone, known))
+        misled = state.fraction == 0  # every share of the direction was refused
+        memory = _tree.where(misled, forget(self.memory, residual), state.memory)
+        memory = remember(memory, move, residual - state.residual)
         one = jnp.ones((), t.dtype)
         taken = PANOCState(new, trial, residual, envelope, direction(memory, residual, t), one, memory, t)
         shorter = jnp.where(state.fraction > 0.5**_TRIALS, 0.5 * state.fraction, 0.0)

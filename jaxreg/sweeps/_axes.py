@@ -53,7 +53,9 @@ def read(axes: Any) -> Axes:
 def _value(name: str, value: Any) -> PyTree:
     if isinstance(value, Sequence) and not isinstance(value, tuple):
         value = np.asarray(value)
-    return jax.tree.map(lambda x: x if is_key(x) else _validate.array(WHERE, f"axis {name!r}", x, labels=True), value)
+    return jax.tree.map(
+        lambda x: x if _tree.is_key(x) else _validate.array(WHERE, f"axis {name!r}", x, labels=True), value
+    )
 
 
 def _size(name: str, value: PyTree) -> int:
@@ -66,8 +68,3 @@ def _size(name: str, value: PyTree) -> int:
             "array or a list, or a tree of arrays that vary together."
         )
     return int(lengths.pop() or 0)
-
-
-def is_key(x: Any) -> bool:
-    """Whether this is an array of random keys."""
-    return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)

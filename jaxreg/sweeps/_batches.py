@@ -30,16 +30,24 @@ def mesh_of(given: Any) -> Mesh | None:
     return Mesh(np.asarray(devices), ("batch",), axis_types=(AxisType.Auto,))
 
 
-def planned(fit: Any, axes: Axes, batch_size: Any, mesh: Mesh | None) -> int:
-    """Points per batch: what was asked for, or what fits, in batches of one size, a multiple of the devices."""
+def check_size(batch_size: Any) -> None:
+    """Raise ValueError for a batch size that is none."""
     if batch_size is not None and (not isinstance(batch_size, (int, np.integer)) or batch_size < 1):
         raise ValueError(f"{WHERE}: batch_size is {batch_size!r}, expected an integer >= 1.")
+
+
+def outlined(fit: Any, axes: Axes) -> tuple[PyTree, PyTree]:
+    """The shapes of fit's arguments and of its results at one point."""
+    return jax.eval_shape(lambda fit, axes, at: (axes.at(at), fit(**axes.at(at))), fit, axes, axes.points(0, 1)[0])
+
+
+def planned(one: tuple[PyTree, PyTree], points: int, batch_size: int | None, mesh: Mesh | None) -> int:
+    """Points per batch: what was asked for, or what fits, in batches of one size, a multiple of the devices."""
     devices = 1 if mesh is None else mesh.size
-    one = jax.eval_shape(lambda fit, axes, at: (axes.at(at), fit(**axes.at(at))), fit, axes, axes.points(0, 1)[0])
     size = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(one))
     most = int(batch_size) if batch_size is not None else min(MOST, max(1, ROOM // max(size, 1))) * devices
-    batches = -(-len(axes) // most)
-    even = -(-len(axes) // batches)
+    batches = -(-points // most)
+    even = -(-points // batches)
     return -(-even // devices) * devices
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import jax
@@ -24,19 +24,21 @@ def collect(
     kept = {k: store.read(k, shapes) for k in range(len(starts))} if store is not None else {}
     known = {k: leaves for k, leaves in kept.items() if leaves is not None}
     live = Progress(progress, len(axes), len(known) * size)
-    done, ahead = len(known), None
+    todo = deque(start for k, start in enumerate(starts) if k not in known)
+    done = len(known)
 
-    def begin(k: int) -> Any:
-        return jax.tree.leaves(run(mesh, fit, axes, axes.points(starts[k], starts[k] + size)))
+    def begin() -> list[Any]:
+        if not todo:
+            return []
+        start = todo.popleft()
+        return jax.tree.leaves(run(mesh, fit, axes, axes.points(start, start + size)))
 
-    todo = [k for k in range(len(starts)) if k not in known]
-    following = dict(pairwise(todo))
+    ahead = begin()
     for k in range(len(starts)):
         if k in known:
             yield known[k]
             continue
-        current = begin(k) if ahead is None else ahead
-        ahead = begin(following[k]) if k in following else None
+        current, ahead = ahead, begin()
         leaves = [np.asarray(x) for x in current]
         if store is not None:
             store.write(k, leaves)

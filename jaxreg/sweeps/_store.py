@@ -10,8 +10,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxreg import _files
-from jaxreg.sweeps._axes import WHERE, Axes, is_key
+from jaxreg import _files, _tree
+from jaxreg.sweeps._axes import WHERE, Axes
 
 
 class Store:
@@ -68,7 +68,7 @@ def marked(program: str, fit: Any, axes: Axes, batch_size: int) -> dict[str, Any
 def _digest(tree: Any) -> str:
     found = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
-        held = np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+        held = _tree.numbers(leaf)
         found.update(f"{held.dtype}{held.shape}".encode())
         found.update(np.ascontiguousarray(held).data)
     return found.hexdigest()

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxreg import _tree
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import PyTree
 from jaxreg.solvers.minimize import OnFail, report
 from jaxreg.sweeps._axes import WHERE, read
-from jaxreg.sweeps._batches import mesh_of, planned, run
+from jaxreg.sweeps._batches import check_size, mesh_of, outlined, planned, run
 from jaxreg.sweeps._collect import collect
 from jaxreg.sweeps._store import Store, marked
 
@@ -86,17 +87,20 @@ def sweep(
     >>> def lasso(strength, shift):
     ...     return jr.minimize(risk, strength * jr.L1(), jnp.zeros(2), (data[0], data[1] + shift))
     >>> found = jr.sweep(lasso, {"strength": [0.5, 1.0, 2.0], "shift": jnp.zeros(4)})
-    >>> found, found.results.params.shape, found.at(strength=0, shift=0).params.tolist()
+    >>> found, found.results.params.shape, found.at(strength=0, shift=0).params.round(3).tolist()
     (<Sweep over 3 strength x 4 shift: Solution>, (3, 4, 2), [2.0, 0.0])
     """
     if not callable(fit):
         raise TypeError(f"{WHERE}: fit is {type(fit).__name__}, expected a function of the axes' names.")
     given, spread = read(axes), mesh_of(mesh)
+    check_size(batch_size)
     bound = fit if isinstance(fit, jax.tree_util.Partial) else jax.tree_util.Partial(fit)
-    size = planned(bound, given, batch_size, spread)
-    shapes, form = jax.tree.flatten(jax.eval_shape(lambda *a: run(spread, *a), bound, given, given.points(0, size)))
-    if any(jnp.issubdtype(s.dtype, jax.dtypes.prng_key) for s in shapes):
+    one = outlined(bound, given)
+    if any(map(_tree.is_key, jax.tree.leaves(one[1]))):
         raise TypeError(f"{WHERE}: fit returns random keys, expected numbers; return jax.random.key_data(key).")
+    size = planned(one, len(given), batch_size, spread)
+    leaves, form = jax.tree.flatten(one[1])
+    shapes = [jax.ShapeDtypeStruct((size, *leaf.shape), leaf.dtype) for leaf in leaves]
     store = None
     if checkpoint is not None:
         program = run.lower(spread, bound, given, given.points(0, size)).as_text()

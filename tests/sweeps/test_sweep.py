@@ -175,7 +175,8 @@ for other in (two, all):
     assert (other.results.status == 0).all()
 given = _axes.read(axes())
 spread = _batches.mesh_of(None)
-assert _batches.planned(jax.tree_util.Partial(lasso), given, 6, spread) == 8  # 24 points, 4 devices
+one = _batches.outlined(jax.tree_util.Partial(lasso), given)
+assert _batches.planned(one, len(given), 6, spread) == 8  # 24 points, 4 devices
 text = _batches.run.lower(spread, jax.tree_util.Partial(lasso), given, given.points(0, 8)).compile().as_text()
 assert "all-reduce" not in text and "num_partitions=4" in text
 """
