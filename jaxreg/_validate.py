@@ -28,6 +28,14 @@ def traced(*trees: PyTree) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
+def on_host(x: Any) -> bool:
+    """Whether an array lies in the host's memory, NumPy's or that of one CPU device."""
+    if not isinstance(x, jax.Array):
+        return True
+    devices = x.devices()
+    return len(devices) == 1 and next(iter(devices)).platform == "cpu"
+
+
 def is_sparse(value: Any) -> bool:
     """Whether this is a matrix or an array of scipy.sparse, which is not imported for it."""
     return hasattr(value, "tocsc")
@@ -119,8 +127,12 @@ def problem(
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")
     whole = isinstance(data[0], list)  # a list is an array in the making, any other container a tree
-    take = host_array if keep and not traced(data) else array
-    X = jax.tree.map(lambda x: take(where, "X", x, announce=True), data[0], is_leaf=lambda _: whole)
+    keep = keep and not traced(data)
+
+    def take(x: Any) -> Any:
+        return (host_array if keep and on_host(x) else array)(where, "X", x, announce=True)
+
+    X = jax.tree.map(take, data[0], is_leaf=lambda _: whole)
     y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))
@@ -136,7 +148,7 @@ def problem(
     if not traced(X, y, w):
         for name, value in (*((("X"), x) for x in jax.tree.leaves(X)), ("y", y)):
             _check_finite(where, name, np.asarray(value), np.asarray(w), tasks)
-    if weights is None:
+    if weights is None or (not traced(w) and np.all(np.asarray(w) > 0)):
         return (X, y), w
     return (jax.tree.map(lambda x: _blank(x, w), X), _blank(y, w)), w
 

@@ -8,8 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxreg import _validate
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
+
+_BITS = 1e-12
+_NEAR = 2.0
 
 
 class Design(Protocol):
@@ -25,21 +29,49 @@ class Design(Protocol):
         """The features of these numbers, (n, width); zeros for numbers from p on."""
         ...
 
+    def about(self, mean: Array) -> tuple[Design, Array]:
+        """Features from which this mean, or nothing where it would cost no digits, is subtracted; and what was."""
+        ...
+
 
 class Dense:
-    """An array on a device, or the host's own."""
+    """An array on a device, or the host's own, which is read where it lies."""
 
     def __init__(self, X: Array | np.ndarray) -> None:
         self.X = X
         self.shape: tuple[int, ...] = X.shape
 
     def pull(self, rows: Array) -> Array:
-        if isinstance(self.X, np.ndarray):
-            return jnp.asarray(np.asarray(rows) @ self.X)
-        return pull(rows, self.X)
+        if not isinstance(self.X, np.ndarray):
+            return pull(rows, self.X)
+        made = _validate.aligned((*rows.shape[:-1], self.shape[1]), self.X.dtype)
+        flat = np.asarray(rows).reshape(-1, self.shape[0])
+        np.matmul(flat, self.X, out=made.reshape(len(flat), self.shape[1]))
+        return jax.device_put(made)
 
     def columns(self, chosen: np.ndarray) -> Array:
-        return columns(self.X, chosen)
+        if not isinstance(self.X, np.ndarray):
+            return columns(self.X, chosen)
+        real = chosen[chosen < self.shape[1]]
+        made = _validate.aligned((self.shape[0], len(chosen)), self.X.dtype)
+        made[:, : len(real)] = self.X[:, real]
+        made[:, len(real) :] = 0
+        return jax.device_put(made)
+
+    def about(self, mean: Array) -> tuple[Design, Array]:
+        X = self.X
+        square = np.einsum("ij,ij->j", X, X) if isinstance(X, np.ndarray) else np.asarray(_squares(X))
+        centre = np.asarray(mean)
+        spread = square / len(X) - np.square(centre)
+        far = max(_NEAR, _BITS / float(np.finfo(centre.dtype).eps))
+        if (np.square(centre) <= np.square(far) * spread).all():
+            return self, jnp.zeros_like(mean)
+        if not isinstance(X, np.ndarray):
+            return Dense(centred(X, mean)), mean
+        made = _validate.aligned(X.shape, X.dtype)
+        np.subtract(X, centre, out=made)
+        made[:, np.abs(made).max(0) <= _noise(centre)] = 0
+        return Dense(made), mean
 
 
 class Sparse:
@@ -60,8 +92,11 @@ class Sparse:
         made[:, : len(real)] = self.by_column[:, real].toarray()
         return jnp.asarray(made)
 
+    def about(self, mean: Array) -> tuple[Design, Array]:
+        return self, jnp.zeros_like(mean)
 
-def as_design(X: Any) -> Dense | Sparse:
+
+def as_design(X: Any) -> Design:
     """An array as a design; sparse features are one."""
     return X if isinstance(X, Sparse) else Dense(X)
 
@@ -69,8 +104,14 @@ def as_design(X: Any) -> Dense | Sparse:
 def centred(X: Array, mean: Array) -> Array:
     """Columns less their means, zero where rounding alone is left."""
     Z = X - mean[None]
-    noise = 16 * jnp.finfo(X.dtype).eps * jnp.abs(mean)
-    return jnp.where((jnp.max(jnp.abs(Z), 0) <= noise)[None], 0.0, Z)
+    return jnp.where((jnp.max(jnp.abs(Z), 0) <= _noise(mean))[None], 0.0, Z)
+
+
+def _noise(mean: Any) -> Any:
+    return 16 * float(jnp.finfo(mean.dtype).eps) * abs(mean)
+
+
+_squares = jax.jit(lambda X: jnp.sum(jnp.square(X), 0))
 
 
 @jax.jit

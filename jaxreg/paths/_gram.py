@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxreg import _validate
 from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, joined, left_out, moments
 from jaxreg.paths._blocks import Vector, blocks, bucket, gather, solution, solve_block
-from jaxreg.paths._host import host_fold_moments, host_moments, on_host
+from jaxreg.paths._host import host_fold_moments, host_moments
 from jaxreg.paths._knots import Lassos, by_knots, lasso_weights
 from jaxreg.paths._results import results
 from jaxreg.penalties import Leafwise
@@ -106,7 +107,7 @@ def all_moments(
     X: Array, y: Array, weights: Array, masks: np.ndarray | None, order: np.ndarray | None
 ) -> tuple[Moments | None, Moments]:
     """Moments of each fold's held-out rows, and of the training rows of every lane, the last one of all rows."""
-    if on_host(X):
+    if _validate.on_host(X):
         rows = np.asarray(X), np.asarray(y), np.asarray(weights)
         whole, of = partial(host_moments, *rows), partial(host_fold_moments, *rows)
     else:

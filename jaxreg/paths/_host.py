@@ -6,19 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxreg._typing import Array
 from jaxreg.moments import Moments
 
 _CHUNK = 4096
 _NEAR = 2.0
-
-
-def on_host(x: Array | np.ndarray) -> bool:
-    """Whether an array lies in the host's memory, NumPy's or that of one CPU device."""
-    if isinstance(x, np.ndarray):
-        return True
-    devices = x.devices()
-    return len(devices) == 1 and next(iter(devices)).platform == "cpu"
 
 
 def host_moments(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Moments:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg import _tree, _validate
+from jaxreg._linalg import matmul
 from jaxreg._typing import Array, PyTree
 from jaxreg.paths._design import Dense, Design
 from jaxreg.penalties import Leafwise, Penalty
@@ -23,14 +24,15 @@ def null_top(f: Smooth, penalty: Penalty, init: PyTree, design: Design | None = 
 
     `design` stands for the features where f has none.
     """
-    if f.is_multitask or f.data[1].ndim != 1 or _validate.traced(f, penalty, init):
+    loss, outputs = f.risk.loss, f.data[1].ndim == 2
+    if f.is_multitask or (outputs and not loss.quadratic) or _validate.traced(f, penalty, init):
         return None
-    loss, found = f.risk.loss, coefficient_part(f, penalty, init)
+    found = coefficient_part(f, penalty, init)
     if found is None or not (found[0].gauge and loss.smooth and loss.separable and loss.dual):
         return None
     part, intercept = found
-    pulled = (Dense(f.data[0]) if design is None else design).pull(_slopes(f, intercept))
-    top, least = (float(x) for x in _excluded(part, pulled))
+    pulled = (Dense(f.data[0]) if design is None else design).pull(_slopes(f, intercept).T)
+    top, least = (float(x) for x in _excluded(part, pulled.T))
     return top if least > 0 and np.isfinite(top) else None
 
 
@@ -65,8 +67,12 @@ def _squared_excluded(f: Smooth, penalty: Penalty, init: PyTree) -> tuple[Array,
 
 @partial(jax.jit, static_argnums=1)
 def _slopes(f: Smooth, intercept: bool) -> Array:
-    zero = jnp.zeros_like(f.rows)
-    return jax.grad(f.value_at)(zero + (best_constant(f) if intercept else 0.0))
+    y = f.data[1]
+    zero = jnp.zeros(y.shape, f.rows.dtype)
+    if not intercept:
+        return jax.grad(f.value_at)(zero)
+    level = jnp.broadcast_to(matmul(f.rows, y), y.shape) if f.risk.loss.quadratic else best_constant(f)
+    return jax.grad(f.value_at)(zero + level)
 
 
 @jax.jit

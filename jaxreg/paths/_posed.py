@@ -13,9 +13,9 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.paths._blocks import Vector, vector_problem
 from jaxreg.paths._design import Sparse
 from jaxreg.paths._grid import check_strengths, default_ratio, is_gauge, smooth_grid, spaced, top_strength
-from jaxreg.paths._host import on_host
 from jaxreg.paths._null import null_top, squared_null_top
 from jaxreg.paths._routes import Way, choose_way
+from jaxreg.paths._row_norms import Rows
 from jaxreg.paths._sparse import is_sparse, prepare_sparse
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
@@ -57,11 +57,15 @@ def pose(
     data, w, penalty, init = prepare(where, risk, penalty, init, data, weights, keep=True)
     f = bind(risk, data, w)
     way = choose_way(where, route, f, penalty, init, solver)
-    read_once = way.route == "moments" and isinstance(way.vector, Vector) and way.vector.part.gauge
-    if not (read_once and on_host(w)):
+    if not (_reads_the_host(way) and _validate.on_host(w)):
         data = jax.tree.map(_validate.private, data[0]), data[1]
         f = dataclasses.replace(f, data=data)
     return Posed(risk, penalty, data, w, init, f, way, choose(f, penalty, init, solver))
+
+
+def _reads_the_host(way: Way) -> bool:
+    """Whether X stays where it lies: a route that asks for products and columns alone, strengths included."""
+    return way.route in ("moments", "working set") and isinstance(way.vector, (Vector, Rows)) and way.vector.part.gauge
 
 
 def _pose_sparse(

@@ -12,8 +12,8 @@ import numpy as np
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
 from jaxreg.paths._blocks import Vector, gather, shares, solve_block, spread
-from jaxreg.paths._design import Dense, Design, Sparse, as_design, centred
-from jaxreg.paths._verdict import Verdict, squared_verdicts
+from jaxreg.paths._design import Sparse, as_design, centred
+from jaxreg.paths._verdict import Verdict, squared_slopes, squared_verdict
 from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference
@@ -46,7 +46,7 @@ class _Small(NamedTuple):
 class SquaredLanes:
     """Samples that differ by their weights, the last one whole; `Fit.rows` are errors.
 
-    Dense features are centred by the means of the whole sample, those of a lane's working set by its own.
+    Features far from zero are centred by the means of the whole sample, those of a lane's working set by its own.
     """
 
     widths: tuple[int, ...] = (256, 512, 1024, 2048, 4096)
@@ -54,17 +54,17 @@ class SquaredLanes:
     def __init__(self, data: tuple[Any, Array], weights: Array, masks: np.ndarray | None, vector: Vector) -> None:
         X, y = data
         self.part, self.intercept = vector
-        rows, held = shares(weights, masks)
-        raw = as_design(X).pull(rows * y[None])
-        x_mean, y_mean = jnp.zeros(X.shape[1], y.dtype), jnp.zeros((), y.dtype)
+        self.design = as_design(X)
         if isinstance(X, Sparse):
-            self.design: Design = X
             self.widths = (64, *self.widths)  # of many rows few columns are made dense
-        else:
-            if self.intercept:
-                X, y, x_mean, y_mean = _centred(X, y, rows[-1])
-            self.design = Dense(X)
-        refs, slopes = _null(y, rows, raw, y_mean, self.intercept)
+        rows, held = shares(weights, masks)
+        pulled = self.design.pull(jnp.concatenate([rows * y[None], rows[-1:]]))
+        x_mean, y_mean = jnp.zeros(X.shape[1], y.dtype), jnp.zeros((), y.dtype)
+        if self.intercept:
+            self.design, x_mean = self.design.about(pulled[-1])
+            y_mean = jnp.sum(rows[-1] * y)
+            y = y - y_mean
+        refs, slopes = _null(y, rows, pulled[:-1], y_mean, self.intercept)
         self.whole = _Whole(y, x_mean, y_mean, rows, held, refs)
         self.grad = self.design.pull(slopes)
         self.rows = np.asarray(rows)
@@ -78,14 +78,8 @@ class SquaredLanes:
         return _fit(small, fits, whole.y_mean, chosen, self.design.shape[1])
 
     def judge(self, block: np.ndarray, fits: list[Fit]) -> Verdict:
-        errors, coef, slopes = _pulls(self.whole.rows, [(f.rows, f.coef) for f in fits])
-        return _judge(self.whole, self.part, block, errors, coef, self.design.pull(slopes))
-
-
-@jax.jit
-def _centred(X: Array, y: Array, rows: Array) -> tuple[Array, Array, Array, Array]:
-    x_mean, y_mean = matmul(rows, X), jnp.sum(rows * y)
-    return centred(X, x_mean), y - y_mean, x_mean, y_mean
+        errors, coef, slopes = squared_slopes(self.whole.rows, [(f.rows, f.coef) for f in fits])
+        return squared_verdict(self.part, block, errors, coef, self.design.pull(slopes), *self.whole[3:])
 
 
 @partial(jax.jit, static_argnums=4)
@@ -124,19 +118,3 @@ def _fit(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int)
     bias = y_mean + small.level - matmul(fits.coef, small.shift)
     coef, last = spread(fits.coef, chosen, features), spread(fits.last, chosen, features)
     return Fit(coef, bias, errors, fits.steps, last, fits.last_at)
-
-
-@jax.jit
-def _pulls(rows: Array, fits: list[tuple[Array, Array]]) -> tuple[Array, Array, Array]:
-    """Errors and coefficients of all lanes and strengths, and the slopes whose products with X are the gradients."""
-    errors, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
-    return errors, coef, errors * rows[:, None]
-
-
-@jax.jit
-def _judge(whole: _Whole, part: Leafwise, strengths: Array, errors: Array, coef: Array, grad: Array) -> Verdict:
-    square = jnp.sum(errors * whole.rows[:, None] * errors, -1)
-    gap, value, missed = squared_verdicts(part, strengths, coef, grad, square, whole.refs)
-    folds = whole.held.shape[0]
-    scores = 0.5 * jnp.sum(whole.held[:, None] * jnp.square(errors[:folds]), -1)
-    return Verdict(gap, value, scores, missed, grad[:, -2], grad[:, -1])

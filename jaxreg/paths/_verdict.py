@@ -35,7 +35,38 @@ def missing(part: Leafwise, grad: Array, coef: Array, strengths: Array) -> Array
     return jnp.max(jnp.where(idle, moved, 0.0), 0)
 
 
-def squared_verdicts(
+@jax.jit
+def squared_slopes(rows: Array, fits: list[tuple[Array, Array]]) -> tuple[Array, Array, Array]:
+    """Errors and coefficients of all lanes and strengths, and the slopes whose products with X are the gradients."""
+    errors, coef = (jnp.stack(column) for column in zip(*fits, strict=True))
+    return errors, coef, errors * _like(rows, errors)
+
+
+@jax.jit
+def squared_verdict(
+    part: Leafwise,
+    strengths: Array,
+    errors: Array,
+    coef: Array,
+    grad: Array,
+    rows: Array,
+    held: Array,
+    refs: Reference,
+) -> Verdict:
+    """The verdict of least squares from errors (F, B, n) or (F, B, T, n), coefficients and gradients."""
+    axes = tuple(range(2, errors.ndim))
+    square = jnp.sum(errors * _like(rows, errors) * errors, axes)
+    gap, value, missed = _squared_lanes(part, strengths, coef, grad, square, refs)
+    out = errors[: len(held)]
+    scores = 0.5 * jnp.sum(_like(held, out) * jnp.square(out), axes)
+    return Verdict(gap, value, scores, missed, grad[:, -2], grad[:, -1])
+
+
+def _like(rows: Array, errors: Array) -> Array:
+    return jnp.reshape(rows, (len(rows), *[1] * (errors.ndim - 2), rows.shape[1]))
+
+
+def _squared_lanes(
     part: Leafwise, strengths: Array, coef: Array, grad: Array, square: Array, refs: Reference
 ) -> tuple[Array, Array, Array]:
     """Gaps and objectives of least squares, and what was missed, lane by lane: a processor's cache holds one.

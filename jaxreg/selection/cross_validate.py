@@ -15,7 +15,6 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.paths._design import Sparse
 from jaxreg.paths._fit import fit_all
-from jaxreg.paths._host import on_host
 from jaxreg.paths._posed import pose, strengths_for
 from jaxreg.paths.path import Path
 from jaxreg.penalties import Penalty
@@ -126,7 +125,7 @@ def assemble(strengths: Array, fits: Solution, scores: Array, route: str) -> Cro
 def _apart(fits: Solution) -> tuple[Solution, Solution]:
     """The lanes of the folds and the last one; in the host's memory the folds' are not copied."""
     whole = jax.tree.map(lambda x: x[-1], fits)
-    if not _validate.traced(fits) and on_host(fits.gap):
+    if not _validate.traced(fits) and _validate.on_host(fits.gap):
         return jax.device_put(jax.tree.map(lambda x: np.asarray(x)[:-1], fits)), whole
     return jax.tree.map(lambda x: x[:-1], fits), whole
 

@@ -16,7 +16,8 @@ from jaxreg.solvers._certificate import Reference, balanced, linear_gap
 from jaxreg.solvers._descent import HALVINGS
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._problem import Smooth, bare
-from jaxreg.solvers.proximal_newton import Curved, bent, curvature, newton_direction
+from jaxreg.solvers._quadratic_model import bent
+from jaxreg.solvers.proximal_newton import Curved, curvature, newton_direction
 
 _MOST, _PATIENCE = 100, 8
 _WORTH = 0.1

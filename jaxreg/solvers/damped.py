@@ -50,7 +50,7 @@ class DampedNewton:
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> DampedNewtonState:
         """Start from `params`, the damping relative to the curvature of the risk."""
-        if not g.smooth or design(f, params) is None:
+        if not g.smooth or intercepted(f, params) is None:
             raise TypeError(
                 f"DampedNewton serves linear models with one output, parameters w or {{'coef', 'intercept'}}, and "
                 f"penalties with a gradient everywhere, not {g!r}; use FISTA() or Newton()."
@@ -76,27 +76,28 @@ class Design(NamedTuple):
     intercept: bool
 
 
-def design(f: Smooth, params: PyTree) -> Design | None:
-    """The design of a linear model with one output for every task, None for any other model."""
+def intercepted(f: Smooth, params: PyTree) -> bool | None:
+    """Whether a linear model with one output for every task has an intercept, None for any other model."""
     own = not f.is_multitask or f.risk.axes == 0
     if not (f.is_linear and own and f.risk.loss.separable and f.data[1].ndim == f.rows.ndim):
         return None
-    X = f.data[0]
     if isinstance(params, jax.Array):
-        return Design(X, False)
-    if set(_tree.names(params)) != {"coef", "intercept"}:
-        return None
-    return Design(jnp.concatenate([X, jnp.ones_like(X[..., :1])], -1), True)
+        return False
+    return True if set(_tree.names(params)) == {"coef", "intercept"} else None
+
+
+def _design(f: Smooth, params: PyTree) -> Design:
+    X, intercept = f.data[0], bool(intercepted(f, params))
+    return Design(jnp.concatenate([X, jnp.ones_like(X[..., :1])], -1) if intercept else X, intercept)
 
 
 def is_small(f: Smooth, params: PyTree) -> bool:
     """Whether a dense matrix of all unknowns is cheap."""
-    return design(f, params) is not None and sum(x.size for x in jax.tree.leaves(params)) <= _DENSE
+    return intercepted(f, params) is not None and sum(x.size for x in jax.tree.leaves(params)) <= _DENSE
 
 
 def _direction(f: Smooth, x: PyTree, pull: Any, right: PyTree, t: Array, damping: Array) -> PyTree:
-    made = design(f, x)
-    assert made is not None
+    made = _design(f, x)
     packed = _pack(right, made.intercept)
 
     def unpack(v: Array) -> PyTree:

@@ -1,10 +1,9 @@
-"""Proximal Newton for generalised linear models with thresholding penalties: every step is a small least squares."""
+"""Proximal Newton for generalised linear models: every step is a least squares with the penalty."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from jaxreg import _tree
@@ -17,11 +16,13 @@ from jaxreg.solvers._descent import first_step, halved
 from jaxreg.solvers._entering import thresholds
 from jaxreg.solvers._loop import least_tolerance
 from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._quadratic_model import bent, is_modelled, is_small_model, model_minimiser
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Gram, minimise
-from jaxreg.solvers.damped import design, is_small
+from jaxreg.solvers.damped import intercepted, is_small
 
 _DAMPING = 1e-12
+_COARSE, _SHARE = 1e-3, 0.1
 
 
 def least_damping(step: Array) -> Array:
@@ -31,21 +32,24 @@ def least_damping(step: Array) -> Array:
 
 @pytree
 class ProximalNewtonState:
-    """Iterate, damping of the Hessian, and the step of the certificate."""
+    """Iterate, damping of the Hessian, step of the certificate, and how far quadratic models are minimised."""
 
     params: Any
     damping: Array
     step: Array
+    tol: Array
 
 
 @pytree
 class ProximalNewton:
-    """Proximal Newton (Lee, Sun and Saunders 2014) for linear models with one output and elementwise penalties.
+    """Proximal Newton (Lee, Sun and Saunders 2014) for linear models with one output for every task.
 
-    The objective is replaced by f(x) + <∇f, d> + ½d'∇²f d + g(x + d), a least squares on a Gram matrix that active-set
-    Newton steps solve exactly, an unpenalised intercept being eliminated; of d, d/2, d/4, … the longest that descends
-    is taken. For losses with curvature, such as `Logistic` and `Poisson`, and up to some hundred features. Raises
-    TypeError for other models and penalties.
+    The objective is replaced by f(x) + <∇f, d> + ½d'∇²f d + g(x + d), a weighted least squares, an unpenalised
+    intercept being eliminated; of d, d/2, d/4, … the longest that descends is taken. With one task and an elementwise
+    penalty active-set Newton steps solve it exactly on a Gram matrix, with several tasks or another convex penalty
+    `Newton()` or `AndersonSplitting()`, further at every step. For losses with curvature, such as `Logistic` and
+    `Poisson`, and up to some hundred features, however they are scaled. Raises TypeError for other models and for
+    penalties without a prox as a whole.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> data = (jnp.array([[-2.0, 0.0], [-1.0, 1.0], [1.0, 0.0], [2.0, 1.0]]), jnp.array([0.0, 1.0, 0.0, 1.0]))
@@ -60,17 +64,19 @@ class ProximalNewton:
 
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> ProximalNewtonState:
         """Start from `params`, the damping relative to the curvature of the risk."""
-        if not _fits(f, g, params):
+        if not (_fits(f, g, params) or is_modelled(f, g, params)):
             raise TypeError(
-                f"ProximalNewton serves linear models with one output and one task, parameters w or {{'coef', "
-                f"'intercept'}}, and convex elementwise penalties of the coefficients, not {g!r}; use FISTA()."
+                f"ProximalNewton serves linear models with one output for every task, no intercept but a free one, and "
+                f"convex penalties of the coefficients with one prox, not {g!r}; use FISTA()."
             )
         step = first_step(f, params).astype(_tree.dtype(params))
-        return ProximalNewtonState(params, least_damping(step), step)
+        return ProximalNewtonState(params, least_damping(step), step, jnp.asarray(_COARSE, step.dtype))
 
     def update(self, f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
         """One least squares, one line search."""
         x = state.params
+        if not _fits(f, g, x):
+            return _by_model(f, g, state)
         found = coefficient_part(f, g, x)
         assert found is not None
         part, intercept = found
@@ -78,7 +84,19 @@ class ProximalNewton:
         slopes, bends = bent(f, z)
         curved = curvature(f.data[0], bends, state.damping, intercept)
         moved = stepped(f, g, part, x, curved, slopes, f.value_at(z) + g.value(x))
-        return ProximalNewtonState(moved, state.damping, state.step)
+        return ProximalNewtonState(moved, state.damping, state.step, state.tol)
+
+
+def _by_model(f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
+    """A step to the minimiser of the quadratic model, found to a part of what the step before gained."""
+    x = state.params
+    value = f(x) + g.value(x)
+    found = model_minimiser(f, g, x, value, state.tol)
+    direction = _tree.sub(found, x)
+    moved = _tree.add_scale(x, halved(f, g, x, direction, value), direction)
+    gained = (value - f(moved) - g.value(moved)) / jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
+    tol = jnp.clip(_SHARE * gained, least_tolerance(value.dtype), _SHARE * state.tol)
+    return ProximalNewtonState(moved, state.damping, state.step, tol)
 
 
 class Curved(NamedTuple):
@@ -87,12 +105,6 @@ class Curved(NamedTuple):
     matrix: Array
     bends: Array
     mean: Array
-
-
-def bent(f: Smooth, predictions: Array) -> tuple[Array, Array]:
-    """First and second derivatives of f in the predictions."""
-    slopes, bends = jax.jvp(jax.grad(f.value_at), (predictions,), (jnp.ones_like(predictions),))
-    return slopes, jnp.maximum(bends, 0.0)
 
 
 def curvature(X: Array, bends: Array, damping: Array, intercept: bool) -> Curved:
@@ -130,11 +142,13 @@ def newton_direction(
 
 def serves(f: Smooth, g: Penalty, params: PyTree) -> bool:
     """Whether the solver is made for a problem, and the problem small enough for one matrix of its features."""
-    return is_small(f, params) and _fits(f, g, params)
+    if _fits(f, g, params):
+        return is_small(f, params)
+    return is_modelled(f, g, params) and is_small_model(f)
 
 
 def _fits(f: Smooth, g: Penalty, params: PyTree) -> bool:
-    if f.is_multitask or design(f, params) is None or not f.risk.loss.smooth:
+    if f.is_multitask or intercepted(f, params) is None or not f.risk.loss.smooth:
         return False
     found = coefficient_part(f, g, params)
     return found is not None and thresholds(found[0])

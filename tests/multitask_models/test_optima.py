@@ -111,12 +111,20 @@ MODELS = {
 SPLIT = {"sparse-graph": 1e-6, "temporal": 1e-6, "fused-sparse-group": 1e-6, "convex-clustering": 1e-8}
 
 
-def optimum(model: mm.TaskModel, penalty) -> float:
+def squared(y, z):
+    return cp.sum_squares(y - z) / 2
+
+
+def logistic(y, z):
+    return cp.sum(cp.logistic(z) - cp.multiply(y, z))
+
+
+def optimum(model: mm.TaskModel, penalty, given=None, loss=squared) -> float:
     parts = {name: cp.Variable((3, FEATURES) if own else FEATURES) for name, own in model.parts}
     level, total = cp.Variable(3), 0
-    for t, (X, y) in enumerate(ragged()):
+    for t, (X, y) in enumerate(given or ragged()):
         w = sum(parts[name][t] if own else parts[name] for name, own in model.parts)
-        total += cp.sum_squares(y - X @ w - level[t]) / (2 * len(y))
+        total += loss(y, X @ w + level[t]) / len(y)
     value = penalty(parts)
     value, bounds = (0.3 * value[0], value[1]) if isinstance(value, tuple) else (value, [])
     problem = cp.Problem(cp.Minimize(total + value), bounds)
@@ -135,6 +143,19 @@ def test_a_model_is_at_the_optimum_of_a_conic_solver(name, x64):
     again = model.risk()(sol.params, T.data, T.weights) + model.penalty.value(sol.params)
     assert float(again) == pytest.approx(float(sol.value), rel=1e-12)
     assert model.coef(sol.params).shape == (3, FEATURES)
+
+
+@pytest.mark.parametrize("units", [(1.0, 1.0, 1.0, 1.0), (1.0, 100.0, 0.01, 1.0)], ids=["even", "far"])
+@pytest.mark.parametrize("name", ["joint", "low-rank", "dirty", "robust", "adaptive"])
+def test_logistic_tasks_are_at_the_optimum_whatever_the_units_of_features(name, units, x64):
+    model, penalty = MODELS[name]
+    rng = np.random.default_rng(0)
+    noisy = [(X, X[:, 0] - X[:, 2] + rng.normal(size=len(y))) for X, y in ragged()]
+    given = [(X * units, (z > np.median(z)).astype(float)) for X, z in noisy]
+    T, weak = jr.tasks(given), 0.1 * model.penalty
+    sol = jr.minimize(model.risk(jr.Logistic()), weak, model.init(T.data), T.data, T.weights, tol=1e-9)
+    assert sol.status == jr.Status.CONVERGED and sol.gap <= 1e-9 and sol.steps <= 30
+    assert float(sol.value) == pytest.approx(optimum(model, lambda c: 0.1 * penalty(c), given, logistic), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["dirty", "robust", "joint-linf", "adaptive", "relationship"])

@@ -109,16 +109,25 @@ def test_derivative_in_the_strength(x64):
     np.testing.assert_allclose(slope, (coef(0.0501) - coef(0.0499)) / 2e-4, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "penalty", [0.1 * jr.L2(), 0.1 * jr.GroupL2([0, 0, 1, 1, 2, 2]), 0.02 * jr.SLOPE(np.arange(6.0, 0, -1))]
+)
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_penalties_of_groups_in_few_steps(loss: jr.Loss, penalty: jr.Penalty, x64):
+    data, risk = sample(loss, "float64"), jr.risk(jr.linear, loss)
+    init = jr.linear_params(data)
+    sol = jr.minimize(risk, penalty, init, data, tol=1e-9)
+    slow = jr.minimize(risk, penalty, init, data, tol=1e-9, solver=jr.FISTA(), max_steps=200_000)
+    assert sol.status == slow.status == jr.Status.CONVERGED and sol.steps <= 30
+    np.testing.assert_allclose(sol.value, slow.value, rtol=1e-8)
+
+
 def test_what_it_refuses():
     X, y = sample(LOSSES[0], "float32")
-    for penalty, init in (
-        (0.1 * jr.L2(), np.zeros(6, "f4")),
-        (0.1 * jr.Ridge(), np.zeros(6, "f4")),
-        (jr.MCP(0.1), np.zeros(6, "f4")),
-    ):
-        with pytest.raises(TypeError, match="convex elementwise"):
-            jr.minimize(LOGISTIC, penalty, init, (X, y), solver=jr.ProximalNewton())
-    with pytest.raises(TypeError, match="one output and one task"):
-        tasks = jr.multitask(LOGISTIC, axes=0)
-        jr.minimize(tasks, 0.1 * jr.L1(), np.zeros((2, 6), "f4"), (X[None].repeat(2, 0), y[None].repeat(2, 0)),
-                    solver=jr.ProximalNewton())  # fmt: skip
+    for penalty in (jr.MCP(0.1), 0.1 * jr.L1() + 0.1 * jr.L1().of(np.eye(6, dtype="f4"))):
+        with pytest.raises(TypeError, match="convex penalties of the coefficients with one prox"):
+            jr.minimize(LOGISTIC, penalty, np.zeros(6, "f4"), (X, y), solver=jr.ProximalNewton())
+    with pytest.raises(TypeError, match="one output for every task"):
+        jr.minimize(
+            LOGISTIC, 0.1 * jr.L1(), np.zeros((6, 2), "f4"), (X, np.stack([y, y], 1)), solver=jr.ProximalNewton()
+        )

@@ -1,0 +1,71 @@
+"""The quadratic model of a generalised linear risk as weighted least squares, minimised with any convex penalty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from jaxreg._typing import Array, PyTree
+from jaxreg.losses import Squared
+from jaxreg.penalties import Penalty
+from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.solvers._loop import run
+from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._reduce import coefficients, least_squares
+from jaxreg.solvers._saddle import saddle
+from jaxreg.solvers.anderson import AndersonSplitting
+from jaxreg.solvers.newton import Newton
+
+_STEPS = 2000
+_LARGEST = 512
+
+
+def is_modelled(f: Smooth, g: Penalty, params: PyTree) -> bool:
+    """Whether a risk of one number per row has a quadratic model that is solved with the penalty's one prox."""
+    loss, y = f.risk.loss, f.data[1]
+    if not (f.is_linear and loss.smooth and loss.separable and loss.dual and y.ndim == f.rows.ndim and g.convex):
+        return False
+    return coefficients(f, g, params) is not None and not saddle(f, g, params).terms
+
+
+def is_small_model(f: Smooth) -> bool:
+    """Whether the smaller side of the features is cheap to decompose."""
+    return min(f.data[0].shape[-2:]) <= _LARGEST
+
+
+def bent(f: Smooth, predictions: Array) -> tuple[Array, Array]:
+    """First and second derivatives of f in the predictions."""
+    slopes, bends = jax.jvp(jax.grad(f.value_at), (predictions,), (jnp.ones_like(predictions),))
+    return slopes, jnp.maximum(bends, 0.0)
+
+
+def quadratic(f: Smooth, predictions: Array) -> Smooth:
+    """½ Σ b (z + d - s/b)², which has f's slopes s and second derivatives b at predictions z.
+
+    Second derivatives next to nothing are raised: what a row that is no longer bent asks for would be infinitely far.
+    """
+    slopes, bends = bent(f, predictions)
+    own = bends / jnp.where(f.rows > 0, f.rows, 1.0)
+    most = jnp.max(own) if f.risk.loss.curvature is None else jnp.max(jnp.asarray(f.risk.loss.curvature))
+    least = (1e-5 if bends.dtype == jnp.float64 else 1e-2) * most * f.rows
+    bends = jnp.maximum(bends, least)
+    target = predictions - jnp.where(bends > 0, slopes / jnp.where(bends > 0, bends, 1.0), 0.0)
+    return Smooth(_squared(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
+
+
+def _squared(risk: Risk | MultitaskRisk) -> Risk | MultitaskRisk:
+    if isinstance(risk, MultitaskRisk):
+        return replace(risk, risk=replace(risk.risk, loss=Squared()))
+    return replace(risk, loss=Squared())
+
+
+def model_minimiser(f: Smooth, g: Penalty, params: PyTree, value: Array, tol: Array) -> PyTree:
+    """Parameters that minimise the quadratic model plus g, to a gap of `tol` of the objective's `value`."""
+    reduced = least_squares(quadratic(f, f.predictions(params)), g, params)
+    assert reduced is not None
+    split = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise)
+    solver = AndersonSplitting() if split else Newton()
+    scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
+    return reduced.restore(run(reduced.f, reduced.g, solver, reduced.init, tol, _STEPS, scale).params)
