@@ -40,8 +40,10 @@ class CAGrad(Weighting):
         top = jnp.where(top > 0, top, 1.0)
         length = jnp.sqrt(jnp.maximum(einsum("i,ij,j->", mean, gram.cosines, mean), 0.0)) / top
         units, size = _worst(gram, mean / top, jnp.asarray(self.radius, length.dtype) * length, top)
-        floor = jnp.finfo(length.dtype).eps
-        pull = jnp.asarray(self.radius, length.dtype) * length / jnp.maximum(size, floor)
+        # What rounding may have cancelled counts as length, so that the ball holds where ‖g_w‖ is next to nothing.
+        floor = 4 * len(G) * jnp.finfo(length.dtype).eps * jnp.sum(units) ** 2
+        longest = jnp.sqrt(size**2 + floor)
+        pull = jnp.asarray(self.radius, length.dtype) * length / jnp.where(longest > 0, longest, 1.0)
         return gram.weights(mean + pull * top * units, G.dtype)
 
     def check(self) -> None:

@@ -110,6 +110,15 @@ def test_lowers_for_every_platform(weighting, x64):
     jax.export.export(jax.jit(step), platforms=("cpu", "cuda", "tpu"))(J, losses)
 
 
+def test_cagrad_stays_in_its_ball(dtype: np.dtype):
+    """‖d - g₀‖ <= c‖g₀‖ on every case, also where the hardest mixture is next to nothing."""
+    d, _ = run(jr.weightings.CAGrad(0.5), dtype)
+    for name in set(d) - {"one NaN", "nothing"}:
+        J = cases()[name].astype(dtype).astype(float)
+        mean = J[J.any(1)].mean(0)
+        assert np.linalg.norm(d[name] - mean) <= 0.5 * np.linalg.norm(mean) * (1 + 1e-5), name
+
+
 @pytest.mark.parametrize("name", NEVER_CONFLICTS)
 def test_no_task_is_hurt(name: str, x64):
     weighting = getattr(jr.weightings, name)()
