@@ -84,6 +84,46 @@ def test_a_task_without_labels_disturbs_nobody():
     assert found.weights[2] == 0 and not found.grad["heads"][:, 2].any()
 
 
+def both_ways(f, params, present):
+    """The gradients by the Gramian and by rows."""
+    direct = jr.weighted_gradient(f, params, jr.weightings.UPGrad(), SHARED, present=present)
+    values, rows = jr.task_jacobian(f, params, SHARED, present=present)
+    link = jr.aggregate(jr.weightings.UPGrad(), SHARED)
+    updates, _ = link.update(rows, link.init(params), params, losses=values, present=present)
+    np.testing.assert_array_equal(values, direct.losses)
+    return direct.grad, updates
+
+
+SPOILS = {
+    "garbage": lambda f: 1e6 + 1e3 * f**2,
+    "NaN": lambda f: f + jnp.nan,
+    "overflow": lambda f: 1e200 * (1e200 * f),
+}
+
+
+@pytest.mark.parametrize("case", SPOILS)
+def test_an_absent_task_may_hold_anything(case: str):
+    params, losses, _ = problem()
+    present = np.array([True, True, False])
+    alone = jr.weighted_gradient(lambda p: losses(p)[:2], params, jr.weightings.UPGrad(), SHARED).grad
+    spoiled = lambda p: losses(p).at[2].set(SPOILS[case](losses(p)[2]))  # noqa: E731
+    for grad in both_ways(spoiled, params, present):
+        for a, b in zip(jax.tree.leaves(grad), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-12)
+        assert not grad["heads"][:, 2].any()
+
+
+def test_labels_that_are_nan_are_masked_inside():
+    """0 · NaN in the loss's own backward pass is told, not hidden; the mask of docstrings avoids it."""
+    params, losses, (X, Y) = problem()
+    present = np.array([True, True, False])
+    Y = jnp.asarray(Y).at[:, 2].set(jnp.nan)
+    for grad in both_ways(lambda p: losses(p, X, Y), params, present):
+        assert jnp.isnan(grad["trunk"]["a"]["kernel"]).any()
+    for grad in both_ways(lambda p: losses(p, X, jnp.where(present[None], Y, 0.0)), params, present):
+        assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(grad)) and not grad["heads"][:, 2].any()
+
+
 def test_devices_average_their_rows_before_the_gramian():
     params, losses, (X, Y) = problem()
     halves = X.reshape(2, -1, WIDTH), Y.reshape(2, -1, TASKS)
@@ -141,6 +181,7 @@ REFUSED = {
         "one row per task",
     ),
     "mask": (lambda p, f: jr.task_gramian(f, p, present=np.ones(2, bool)), ValueError, "one per task"),
+    "mask of rows": (lambda p, f: jr.task_jacobian(f, p, present=np.ones(2, bool)), ValueError, "one per task"),
     "needs rows": (lambda p, f: jr.weighted_gradient(f, p, jr.weightings.GradDrop()), TypeError, "use task_jacobian"),
 }
 
