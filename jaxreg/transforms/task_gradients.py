@@ -28,10 +28,9 @@ class _Linear(NamedTuple):
     """Losses linearised in the shared leaves: values, push-forward, pull-back, and the pull-back of the own leaves."""
 
     losses: Array
-    push: Callable[..., Any]
+    push: Callable[..., Any] | None
     pull: Callable[..., Any]
     pull_own: Callable[..., Any]
-    shared: list[Array]
 
 
 def task_jacobian(
@@ -123,7 +122,8 @@ def weighted_gradient(
         raise TypeError(f"weighted_gradient keeps no rows, {weighting!r} needs them: use task_jacobian and aggregate.")
     leaves, tree = jax.tree.flatten(params)
     form = layout("weighted_gradient", params, shared, per)
-    linear = _linearise(_among("weighted_gradient", f, present), leaves, tree, form, axis_name)
+    f = _among("weighted_gradient", f, present)
+    linear = _linearise(f, leaves, tree, form, axis_name, forward=weighting.from_gramian)
     tasks = len(linear.losses)
     there = masked(jnp.eye(tasks, dtype=linear.losses.dtype), present)
     known = [there] * len(form.groups)
@@ -140,7 +140,8 @@ def weighted_gradient(
 def _gramians(
     linear: _Linear, form: Layout, present: ArrayLike | None, chunk: int, axis_name: str | None
 ) -> list[Array]:
-    owners = [form.owner[i] for i in form.shared]
+    owners, push = [form.owner[i] for i in form.shared], linear.push
+    assert push is not None
 
     def column(e: Array) -> Array:
         row = mean(linear.pull(e)[0], axis_name)
@@ -148,18 +149,24 @@ def _gramians(
             [r if owner == group else jnp.zeros_like(r) for r, owner in zip(row, owners, strict=True)]
             for group in range(len(form.groups))
         ]
-        return jnp.stack([linear.push(part) for part in parts])
+        return jnp.stack([push(part) for part in parts])
 
     basis = jnp.eye(len(linear.losses), dtype=linear.losses.dtype)
     columns = jax.lax.map(column, basis, batch_size=chunk)
     return [masked(0.5 * (G + G.T), present) for G in jnp.moveaxis(columns, 1, 0)]
 
 
-def _linearise(f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None) -> _Linear:
-    shared = _pick(leaves, form.shared)
-    losses, push = jax.linearize(_over(f, leaves, tree, form.shared, axis_name), shared)
-    pull = jax.linear_transpose(push, shared)
-    return _Linear(losses, push, pull, _own_gradient(f, leaves, tree, form, axis_name), shared)
+def _linearise(
+    f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None, forward: bool = True
+) -> _Linear:
+    """Without `forward` there is no push-forward, and f need not admit one."""
+    shared, over = _pick(leaves, form.shared), _over(f, leaves, tree, form.shared, axis_name)
+    own = _own_gradient(f, leaves, tree, form, axis_name)
+    if not forward:
+        losses, pull = jax.vjp(over, shared)
+        return _Linear(losses, None, pull, own)
+    losses, push = jax.linearize(over, shared)
+    return _Linear(losses, push, jax.linear_transpose(push, shared), own)
 
 
 def _among(where: str, f: Losses, present: ArrayLike | None) -> Losses:
