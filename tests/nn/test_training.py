@@ -161,6 +161,20 @@ def test_the_gramian_and_the_rows_make_the_same_step(dtype: np.dtype):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), *ends)
 
 
+def test_a_step_lowers_for_every_platform():
+    """Keys enter as numbers: `jax.export` takes no typed ones."""
+    step = nn.train_step(nn.task_losses(NET, LOSS), ADAM, weighting=jr.weightings.UPGrad())
+
+    def trained(rows, seed):
+        key = jax.random.wrap_key_data(seed)
+        state, losses = step.update(step.init(NET.init(key, rows.x[:1]), key, rows), rows)
+        return state.params, losses
+
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (DATA.train, jax.random.key_data(KEY)))
+    made = jax.export.export(jax.jit(trained), platforms=("cpu", "cuda", "tpu"))(*shapes)
+    assert made.platforms == ("cpu", "cuda", "tpu")
+
+
 def three(p, batch, key):
     return jnp.stack([jnp.sum((p["trunk"] - c) ** 2) + c * p["head"] for c in (-1.0, 1.0, 4.0)])
 

@@ -1,5 +1,11 @@
 """Task gradients: rows, Gramians without rows, weighted sums, and the first link of a chain."""
 
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -135,6 +141,52 @@ def test_devices_average_their_rows_before_the_gramian():
     whole = jr.weighted_gradient(losses, params, jr.weightings.MGDA(), SHARED).grad
     for a, b in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(a[0], b, rtol=1e-6, atol=1e-9)
+
+
+def steps(X, Y, axis=None):
+    """The direction of the test's problem on some rows, by the Gramian and by rows averaged over an axis."""
+    params, losses, _ = problem()
+    f = lambda p: losses(p, X, Y)  # noqa: E731
+    direct = jr.weighted_gradient(f, params, jr.weightings.UPGrad(), SHARED, axis_name=axis)
+    values, rows = jr.task_jacobian(f, params, SHARED, axis_name=axis)
+    link = jr.aggregate(jr.weightings.UPGrad(), SHARED, axis_name=axis)
+    return direct.losses, direct.grad, values, link.update(rows, link.init(params), params, losses=values)[0]
+
+
+def spread(devices: int):
+    """`steps` on rows that are dealt out to devices."""
+    mesh, P = jax.make_mesh((devices,), ("d",), axis_types=(jax.sharding.AxisType.Auto,)), jax.P
+    return jax.jit(jax.shard_map(partial(steps, axis="d"), mesh=mesh, in_specs=(P("d"), P("d")), out_specs=P()))
+
+
+DEVICES = """
+import sys, numpy as np, jax
+sys.path.insert(0, {tests!r})
+jax.config.update("jax_enable_x64", True)
+from transforms.test_aggregate import problem, spread, steps
+assert len(jax.devices()) == 2
+X, Y = problem()[2]
+jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), spread(2)(X, Y), steps(X, Y))
+"""
+
+
+def test_two_devices_make_the_step_of_one():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    ended = subprocess.run(
+        [sys.executable, "-c", DEVICES.format(tests=str(Path(__file__).parent.parent))],
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_balanced_gradients_lower_for_every_platform():
+    X, Y = (jax.ShapeDtypeStruct((ROWS, n), jnp.float32) for n in (WIDTH, TASKS))
+    made = jax.export.export(jax.jit(steps), platforms=("cpu", "cuda", "tpu"))(X, Y)
+    assert made.platforms == ("cpu", "cuda", "tpu")
 
 
 def test_balance_then_adam_then_exact_zeros():
