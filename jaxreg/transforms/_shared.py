@@ -65,6 +65,14 @@ def masked(gramian: Array, present: ArrayLike | None) -> Array:
     return jnp.where(there[:, None] & there[None, :], gramian, 0.0)
 
 
+def masked_rows(rows: Array, present: ArrayLike | None) -> Array:
+    """An array with a leading task axis in which absent tasks have zeros."""
+    if present is None:
+        return rows
+    there = jnp.asarray(present, bool).reshape(-1, *[1] * (rows.ndim - 1))
+    return jnp.where(jnp.broadcast_to(there, rows.shape), rows, jnp.zeros_like(rows))
+
+
 def check_mask(where: str, present: ArrayLike | None, tasks: int) -> None:
     """Raise ValueError unless a mask has one entry per task."""
     if present is not None and jnp.shape(present) != (tasks,):

@@ -20,7 +20,10 @@ Rule = Callable[[dict[str, Array], PyTree], dict[str, Array]]
 
 
 class AdaptiveState(NamedTuple):
-    """The strengths by the names of their leaves, the proximal step's state, and that of the strengths' optimiser."""
+    """The strengths by the names of their leaves, the proximal step's state, and that of the strengths' optimiser.
+
+    The last is None where a rule moves them.
+    """
 
     strengths: dict[str, Array]
     inner: ProximalState
@@ -63,7 +66,7 @@ def adaptive_proximal(
     step = proximal_step(penalty, learning_rate, preconditioner)
 
     def init(params: PyTree) -> AdaptiveState:
-        return AdaptiveState(first, step.init(params), outer.init(first))
+        return AdaptiveState(first, step.init(params), outer.init(first) if rule is None else None)
 
     def update(
         updates: PyTree,
@@ -93,6 +96,12 @@ def adaptive_proximal(
         return _tree.sub(new, params), AdaptiveState(strengths, inner, memory)
 
     return Last(init, update)
+
+
+def rests(state: Any) -> bool:
+    """Whether a state holds strengths that nothing but a validation loss moves."""
+    parts = jax.tree.leaves(state, is_leaf=lambda x: isinstance(x, AdaptiveState))
+    return any(isinstance(part, AdaptiveState) and part.outer is not None for part in parts)
 
 
 def _ruled(where: str, old: dict[str, Array], new: Any) -> dict[str, Array]:

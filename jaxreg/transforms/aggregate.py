@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxreg._typing import Array, ArrayLike, PyTree
-from jaxreg.transforms._shared import Layout, check_mask, check_weighting, layout, mean
+from jaxreg.transforms._shared import Layout, check_mask, check_weighting, layout, masked_rows, mean
 from jaxreg.weightings import Weighting
 
 
@@ -32,8 +32,10 @@ def aggregate(
     Updates have a leading task axis on the leaves that match the glob `shared` and none on the others, a task's own,
     which pass unchanged: they are summed, never balanced. `task_jacobian` makes such updates. One set of weights serves
     all shared leaves, or with `per` "layer" or "leaf" each group its own. `update` takes `losses=` (T,), `key=` and
-    `present=` (T,), the tasks that have labels in this batch: the others have weight 0 and disturb nobody. A weighting
-    with memory needs the number of `tasks`. With `axis_name` the rows are averaged over devices before the Gramian.
+    `present=` (T,), the tasks that have labels in this batch: the others have weight 0 and disturb nobody; give it to
+    `task_jacobian` too, whose sums on the other leaves hold every task's part. A weighting with memory needs the
+    number of `tasks`. With `axis_name` the rows are averaged over devices before the Gramian; give `task_jacobian` the
+    axis too, as `shard_map` sums the gradients of parameters that all devices hold, where the mean is wanted.
 
     Weights of a NaN row are NaN, and so are the updates; `optax.apply_if_finite` around the chain keeps the parameters.
     Raises TypeError for what is no weighting, ValueError for a glob that matches nothing or rows that disagree.
@@ -75,7 +77,7 @@ def aggregate(
         inner = []
         for group, old in enumerate(state.inner):
             members = form.members(group)
-            rows = [_present(leaves[i], present) for i in members]
+            rows = [masked_rows(leaves[i], present) for i in members]
             out, new = weighting.combine(rows, old, losses, key)
             inner.append(new)
             for i, direction in zip(members, out, strict=True):
@@ -83,13 +85,6 @@ def aggregate(
         return jax.tree.unflatten(tree, leaves), AggregateState(tuple(inner))
 
     return optax.GradientTransformationExtraArgs(init, update)
-
-
-def _present(rows: Array, present: ArrayLike | None) -> Array:
-    if present is None:
-        return rows
-    there = jnp.asarray(present, bool).reshape(-1, *[1] * (rows.ndim - 1))
-    return jnp.where(jnp.broadcast_to(there, rows.shape), rows, jnp.zeros_like(rows))
 
 
 def _count(form: Layout, leaves: list[Array], params: PyTree | None, tasks: int | None) -> int:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array, ArrayLike, PyTree
-from jaxreg.transforms._shared import Layout, check_mask, check_weighting, layout, masked, mean
+from jaxreg.transforms._shared import Layout, check_mask, check_weighting, layout, masked, masked_rows, mean
 from jaxreg.weightings import Weighting
 
 Losses = Callable[[Any], Any]
@@ -28,19 +28,27 @@ class _Linear(NamedTuple):
     """Losses linearised in the shared leaves: values, push-forward, pull-back, and the pull-back of the own leaves."""
 
     losses: Array
-    push: Callable[..., Any]
+    push: Callable[..., Any] | None
     pull: Callable[..., Any]
     pull_own: Callable[..., Any]
-    shared: list[Array]
 
 
 def task_jacobian(
-    f: Losses, params: PyTree, shared: str = "*", *, chunk: int | None = None, axis_name: str | None = None
+    f: Losses,
+    params: PyTree,
+    shared: str = "*",
+    *,
+    present: ArrayLike | None = None,
+    chunk: int | None = None,
+    axis_name: str | None = None,
 ) -> tuple[Array, PyTree]:
     """The losses f(params) (T,) and their gradients: a leading task axis on shared leaves, summed on all others.
 
     `shared` is a glob on leaf names; `chunk` rows are computed together, all by default. What they return goes into
-    `aggregate`. Inside `shard_map` or `vmap` with an axis name, rows are averaged over it.
+    `aggregate`. Inside `shard_map` or `vmap` with an axis name, rows are averaged over it. Tasks not `present` (T,)
+    have loss 0, a row of zeros and no part in the sums, whatever f gives for them, on condition that f's derivative is
+    finite: 0 · NaN in its own backward pass, as of labels that are NaN, reaches every row. Mask inside f, as with
+    jnp.where(known, y, 0) before the loss and as `jaxreg.nn.task_losses` does.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> losses, rows = jr.task_jacobian(lambda p: jnp.stack([p @ p, p.sum()]), jnp.array([1.0, 2.0]))
@@ -49,10 +57,12 @@ def task_jacobian(
     """
     leaves, tree = jax.tree.flatten(params)
     form = layout("task_jacobian", params, shared, None)
-    losses, back = jax.vjp(_over("task_jacobian", f, leaves, tree, form.shared, axis_name), _pick(leaves, form.shared))
+    f = _among("task_jacobian", f, present)
+    losses, back = jax.vjp(_over(f, leaves, tree, form.shared, axis_name), _pick(leaves, form.shared))
     basis = jnp.eye(len(losses), dtype=losses.dtype)
     rows = jax.lax.map(lambda e: mean(back(e)[0], axis_name), basis, batch_size=chunk or len(losses))
-    own = _own_gradient("task_jacobian", f, leaves, tree, form, axis_name)(jnp.ones_like(losses))
+    rows = [masked_rows(x, present) for x in rows]
+    own = _own_gradient(f, leaves, tree, form, axis_name)(jnp.ones_like(losses))
     return losses, _merge(tree, form, rows, own)
 
 
@@ -69,7 +79,8 @@ def task_gramian(
     """The Gramian (T, T) of the gradients of f(params) (T,) in the shared leaves, of which no row is kept.
 
     Column i is J(J'eᵢ), one pull-back and one push-forward, `chunk` of them together; f must admit forward mode. `per`
-    "layer" or "leaf" gives a dictionary of one Gramian per group. Rows and columns of tasks not `present` (T,) are 0.
+    "layer" or "leaf" gives a dictionary of one Gramian per group. Rows and columns of tasks not `present` (T,) are 0,
+    on the condition of `task_jacobian`.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.task_gramian(lambda p: jnp.stack([p @ p, p.sum()]), jnp.array([1.0, 2.0])).tolist()
@@ -77,8 +88,7 @@ def task_gramian(
     """
     leaves, tree = jax.tree.flatten(params)
     form = layout("task_gramian", params, shared, per)
-    linear = _linearise("task_gramian", f, leaves, tree, form, axis_name)
-    check_mask("task_gramian", present, len(linear.losses))
+    linear = _linearise(_among("task_gramian", f, present), leaves, tree, form, axis_name)
     return form.named(_gramians(linear, form, present, chunk, axis_name), per)
 
 
@@ -98,7 +108,8 @@ def weighted_gradient(
     """The weighted gradient Σ wᵢ ∇fᵢ on shared leaves, the plain sum on all others, by way of the Gramian.
 
     Nothing of size T x parameters is stored. A weighting with memory takes its `state` from the last result (None
-    starts), a random one a `key`. Raises TypeError for a weighting that needs the rows: use `task_jacobian` and
+    starts), a random one a `key`. Tasks not `present` (T,) have loss and weight 0 and no part in the plain sum, on the
+    condition of `task_jacobian`. Raises TypeError for a weighting that needs the rows: use `task_jacobian` and
     `aggregate`.
 
     >>> import jax.numpy as jnp, jaxreg as jr
@@ -111,9 +122,9 @@ def weighted_gradient(
         raise TypeError(f"weighted_gradient keeps no rows, {weighting!r} needs them: use task_jacobian and aggregate.")
     leaves, tree = jax.tree.flatten(params)
     form = layout("weighted_gradient", params, shared, per)
-    linear = _linearise("weighted_gradient", f, leaves, tree, form, axis_name)
+    f = _among("weighted_gradient", f, present)
+    linear = _linearise(f, leaves, tree, form, axis_name, forward=weighting.from_gramian)
     tasks = len(linear.losses)
-    check_mask("weighted_gradient", present, tasks)
     there = masked(jnp.eye(tasks, dtype=linear.losses.dtype), present)
     known = [there] * len(form.groups)
     gramians = _gramians(linear, form, present, chunk, axis_name) if weighting.from_gramian else known
@@ -129,7 +140,8 @@ def weighted_gradient(
 def _gramians(
     linear: _Linear, form: Layout, present: ArrayLike | None, chunk: int, axis_name: str | None
 ) -> list[Array]:
-    owners = [form.owner[i] for i in form.shared]
+    owners, push = [form.owner[i] for i in form.shared], linear.push
+    assert push is not None
 
     def column(e: Array) -> Array:
         row = mean(linear.pull(e)[0], axis_name)
@@ -137,37 +149,53 @@ def _gramians(
             [r if owner == group else jnp.zeros_like(r) for r, owner in zip(row, owners, strict=True)]
             for group in range(len(form.groups))
         ]
-        return jnp.stack([linear.push(part) for part in parts])
+        return jnp.stack([push(part) for part in parts])
 
     basis = jnp.eye(len(linear.losses), dtype=linear.losses.dtype)
     columns = jax.lax.map(column, basis, batch_size=chunk)
     return [masked(0.5 * (G + G.T), present) for G in jnp.moveaxis(columns, 1, 0)]
 
 
-def _linearise(where: str, f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None) -> _Linear:
-    shared = _pick(leaves, form.shared)
-    losses, push = jax.linearize(_over(where, f, leaves, tree, form.shared, axis_name), shared)
-    pull = jax.linear_transpose(push, shared)
-    return _Linear(losses, push, pull, _own_gradient(where, f, leaves, tree, form, axis_name), shared)
+def _linearise(
+    f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None, forward: bool = True
+) -> _Linear:
+    """Without `forward` there is no push-forward, and f need not admit one."""
+    shared, over = _pick(leaves, form.shared), _over(f, leaves, tree, form.shared, axis_name)
+    own = _own_gradient(f, leaves, tree, form, axis_name)
+    if not forward:
+        losses, pull = jax.vjp(over, shared)
+        return _Linear(losses, None, pull, own)
+    losses, push = jax.linearize(over, shared)
+    return _Linear(losses, push, jax.linear_transpose(push, shared), own)
 
 
-def _over(where: str, f: Losses, leaves: list, tree: Any, chosen: list[int], axis_name: str | None) -> Losses:
+def _among(where: str, f: Losses, present: ArrayLike | None) -> Losses:
+    """The losses (T,) as an array, 0 where a task is absent. Raises ValueError for another shape."""
+
+    def of(params: PyTree) -> Array:
+        losses = jnp.asarray(f(params))
+        if losses.ndim != 1 or not losses.size:
+            raise ValueError(f"{where}: f(params) has shape {losses.shape}, expected (tasks,), one loss per task.")
+        check_mask(where, present, len(losses))
+        return masked_rows(losses, present)
+
+    return of
+
+
+def _over(f: Losses, leaves: list, tree: Any, chosen: list[int], axis_name: str | None) -> Losses:
     """The mean losses over devices as a function of the chosen leaves alone."""
 
     def of(values: list[Array]) -> Array:
         full = list(leaves)
         for i, value in zip(chosen, values, strict=True):
             full[i] = value
-        losses = jnp.asarray(f(jax.tree.unflatten(tree, full)))
-        if losses.ndim != 1 or not losses.size:
-            raise ValueError(f"{where}: f(params) has shape {losses.shape}, expected (tasks,), one loss per task.")
-        return mean(losses, axis_name)
+        return mean(f(jax.tree.unflatten(tree, full)), axis_name)
 
     return of
 
 
 def _own_gradient(
-    where: str, f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None
+    f: Losses, leaves: list, tree: Any, form: Layout, axis_name: str | None
 ) -> Callable[[Array], list[Array]]:
     """The summed gradient in the leaves that are a task's own."""
     own = [i for i, owner in enumerate(form.owner) if owner < 0]
@@ -175,7 +203,7 @@ def _own_gradient(
     def pull(cotangent: Array) -> list[Array]:
         if not own:
             return []
-        _, back = jax.vjp(_over(where, f, leaves, tree, own, axis_name), _pick(leaves, own))
+        _, back = jax.vjp(_over(f, leaves, tree, own, axis_name), _pick(leaves, own))
         return mean(back(cotangent)[0], axis_name)
 
     return pull

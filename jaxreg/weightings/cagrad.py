@@ -14,7 +14,7 @@ from jaxreg.weightings._base import Weighting, within
 from jaxreg.weightings._gram import Gram, split, square
 from jaxreg.weightings._qp import simplex
 
-STEPS = 30
+STEPS = 16
 
 
 @pytree
@@ -40,8 +40,10 @@ class CAGrad(Weighting):
         top = jnp.where(top > 0, top, 1.0)
         length = jnp.sqrt(jnp.maximum(einsum("i,ij,j->", mean, gram.cosines, mean), 0.0)) / top
         units, size = _worst(gram, mean / top, jnp.asarray(self.radius, length.dtype) * length, top)
-        floor = jnp.finfo(length.dtype).eps
-        pull = jnp.asarray(self.radius, length.dtype) * length / jnp.maximum(size, floor)
+        # What rounding may have cancelled counts as length, so that the ball holds where ‖g_w‖ is next to nothing.
+        floor = 4 * len(G) * jnp.finfo(length.dtype).eps * jnp.sum(units) ** 2
+        longest = jnp.sqrt(size**2 + floor)
+        pull = jnp.asarray(self.radius, length.dtype) * length / jnp.where(longest > 0, longest, 1.0)
         return gram.weights(mean + pull * top * units, G.dtype)
 
     def check(self) -> None:
@@ -70,16 +72,22 @@ def _worst(gram: Gram, mean: Array, reach: Array, top: Array) -> tuple[Array, Ar
         return bracket.narrowed(s, size - s), units, size
 
     zero, one = jnp.zeros_like(reach), jnp.ones_like(reach)
-    return jax.lax.fori_loop(0, STEPS, narrow, (_Bracket(zero, zero, one, zero), jnp.zeros_like(across), zero))[1:]
+    return jax.lax.fori_loop(
+        0, STEPS, narrow, (_Bracket(zero, zero, one, zero, zero > 0), jnp.zeros_like(across), zero)
+    )[1:]
 
 
 class _Bracket(NamedTuple):
-    """Where a falling function is >= 0 and <= 0, and its values there (halved where an end stays: Illinois)."""
+    """Where a falling function is >= 0 and <= 0, its values there, and whether the low end moved last.
+
+    The value at an end that stays twice is halved (Illinois).
+    """
 
     low: Array
     above: Array
     high: Array
     below: Array
+    up: Array
 
     def crossing(self) -> Array:
         """The zero of the chord."""
@@ -90,9 +98,11 @@ class _Bracket(NamedTuple):
     def narrowed(self, s: Array, value: Array) -> _Bracket:
         """The part that still holds the zero."""
         up = value > 0
+        kept = jnp.where(up == self.up, 0.5, 1.0).astype(value.dtype)
         return _Bracket(
             jnp.where(up, s, self.low),
-            jnp.where(up, value, self.above / 2),
+            jnp.where(up, value, kept * self.above),
             jnp.where(up, self.high, s),
-            jnp.where(up, self.below / 2, value),
+            jnp.where(up, kept * self.below, value),
+            up,
         )

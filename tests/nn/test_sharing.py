@@ -71,6 +71,15 @@ def test_every_task_reaches_the_trunk(name: str):
     assert np.sum(sizes, 0).min() > 0
 
 
+def test_other_tasks_reach_own_experts_of_all_levels_but_the_last():
+    _, _, jacobian = rows("PLE")
+    assert set(jacobian["trunk"]["1"]) == {"shared"} and set(jacobian) == {"trunk", "own", "gates", "heads"}
+    sizes = sum(
+        np.abs(np.asarray(leaf)).reshape(3, 3, -1).sum(-1) for leaf in jax.tree.leaves(jacobian["trunk"]["0"]["own"])
+    )
+    assert sizes.min() > 0
+
+
 @pytest.mark.parametrize("name", ["Independent", "SoftSharing"])
 def test_own_trunks_do_not_see_other_tasks(name: str):
     for leaf in jax.tree.leaves(rows(name)[2]["trunk"]):
@@ -105,9 +114,8 @@ def test_special_cases_are_the_simpler_architectures():
     rich = rows("CGC")[0]
     one_level = nn.PLE(TRUNK.stages[0], HEADS, shared=2)
     params = begin(nn.CGC(TRUNK.stages[0], HEADS))
-    level = {"own": params["own"], "shared": params["trunk"], "gates": params["gates"]}
     np.testing.assert_allclose(
-        apply(one_level, {"trunk": {"0": level}, "heads": params["heads"]}),
+        apply(one_level, {**params, "trunk": {"0": {"shared": params["trunk"]}}}),
         apply(nn.CGC(TRUNK.stages[0], HEADS), params),
         rtol=1e-5,
         atol=1e-6,

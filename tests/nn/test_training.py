@@ -95,15 +95,32 @@ def test_a_step_that_is_not_finite_changes_nothing_and_is_counted():
     assert int(good.skipped) == 0 and (good.params != start.params).all()
 
 
+def test_a_step_that_overflows_the_optimizer_is_skipped():
+    """A finite gradient of 1e25 makes Adam's second moment infinite, and nothing would ever move again."""
+    step = nn.train_step(lambda p, batch, key: batch * p[None], optax.adam(0.1))
+    state = step.init(jnp.ones(()), KEY, jnp.ones(1))
+    state, _ = step.update(state, jnp.array([1e25]))
+    assert int(state.skipped) == 1 and float(state.params) == 1
+    state, _ = step.update(state, jnp.ones(1))
+    assert int(state.skipped) == 1 and float(state.params) < 1
+
+
+def test_an_optimizer_that_starts_at_infinity_is_not_skipped():
+    tx = optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau())
+    step = nn.train_step(lambda p, batch, key: p[None] ** 2, tx)
+    state, _ = step.update(step.init(jnp.ones(()), KEY, None), None, value=jnp.ones(()))
+    assert int(state.skipped) == 0 and float(state.params) < 1
+
+
 def test_a_run_that_never_steps_says_so():
     broken = nn.fit(NET, lambda z, y: z.reshape(len(z), -1)[:, 0] * jnp.nan, DATA, ADAM, key=KEY, epochs=1)
     assert broken.status.tolist() == [jr.Status.NONFINITE] and broken.best.tolist() == [-1]
 
 
-class Fixed:
+class Fixed(jr.weightings.Weighting):
     """A weighting that keeps count and gives the first task everything."""
 
-    def init(self, tasks):
+    def init(self, tasks, like=0.0):
         return jnp.zeros(())
 
     def update(self, gramian, state, losses=None, key=None):
@@ -121,9 +138,41 @@ def test_a_weighting_balances_the_trunk_alone():
     trunk = jax.tree.map(lambda p, r: p - size * r[0], params["trunk"], rows["trunk"])
     heads = jax.tree.map(lambda p, r: p - r.sum(0), params["heads"], rows["heads"])
     jax.tree.map(near, moved.params, {"trunk": trunk, "heads": heads})
-    assert float(moved.weighting) == 1
-    with pytest.raises(ValueError, match="shared='body' matches no leaf"):
+    assert float(moved.weighting[0]) == 1
+    with pytest.raises(ValueError, match=r"train_step\(shared='body'\) matches no leaf"):
         nn.train_step(losses, ADAM, weighting=Fixed(), shared="body").update(state, DATA.train)
+
+
+def test_the_gramian_and_the_rows_make_the_same_step(dtype: np.dtype):
+    """Three steps with weights of each leaf: rows side by side, and by the Gramian."""
+    losses = nn.task_losses(NET, LOSS)
+    rows = jax.tree.map(lambda a: a.astype(dtype) if a.dtype == "float32" else a, DATA.train)
+    params = jax.tree.map(lambda a: a.astype(dtype), NET.init(KEY, X[:1]))
+    ends = []
+    for chunk in (None, 2):
+        step = nn.train_step(losses, optax.sgd(0.1), weighting=jr.weightings.UPGrad(), per="leaf", chunk=chunk)
+        state = step.init(params, KEY, rows)
+        update = jax.jit(step.update)
+        for _ in range(3):
+            state, _ = update(state, rows)
+        ends.append((state.params, state.weighting))
+    assert len(ends[0][1]) == 2
+    tolerance = {"float32": 1e-5, "float64": 1e-12}[dtype.name]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), *ends)
+
+
+def test_a_step_lowers_for_every_platform():
+    """Keys enter as numbers: `jax.export` takes no typed ones."""
+    step = nn.train_step(nn.task_losses(NET, LOSS), ADAM, weighting=jr.weightings.UPGrad())
+
+    def trained(rows, seed):
+        key = jax.random.wrap_key_data(seed)
+        state, losses = step.update(step.init(NET.init(key, rows.x[:1]), key, rows), rows)
+        return state.params, losses
+
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), (DATA.train, jax.random.key_data(KEY)))
+    made = jax.export.export(jax.jit(trained), platforms=("cpu", "cuda", "tpu"))(*shapes)
+    assert made.platforms == ("cpu", "cuda", "tpu")
 
 
 def three(p, batch, key):
@@ -179,6 +228,27 @@ def test_penalties_smooth_ones_add_and_those_with_kinks_are_links():
     assert not np.any(sparse.last["trunk"]["0"]["kernel"])
 
 
+def test_strengths_that_nothing_moves_are_told():
+    def losses(p, batch, key):
+        return 0.5 * (p - 1.0)[None] ** 2
+
+    link = jr.adaptive_proximal(0.1 * jr.L1(), 0.1, optax.identity(), optimizer=optax.sgd(1.0))
+    step = nn.train_step(losses, optax.chain(link))
+    state = step.init(jnp.ones(()), KEY, None)
+    with pytest.raises(ValueError, match=r"call update\(state, batch, validation="):
+        step.update(state, None)
+    state, _ = step.update(state, None, validation=lambda p: p)
+    assert float(state.opt[0].strengths["strength"]) > 0.1
+    with pytest.raises(ValueError, match=r"nn\.fit has none"):
+        nn.fit(NET, LOSS, DATA, link, key=KEY, epochs=1)
+    ruled = jr.adaptive_proximal(
+        0.1 * jr.L1(), 0.1, optax.identity(), rule=lambda s, p: {"strength": 2 * s["strength"]}
+    )
+    step = nn.train_step(losses, ruled)
+    state, _ = step.update(step.init(jnp.ones(()), KEY, None), None)
+    np.testing.assert_allclose(state.opt.strengths["strength"], 0.2, rtol=1e-6)
+
+
 def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path):
     pytest.importorskip("orbax.checkpoint")
     whole = fit(4)
@@ -217,10 +287,23 @@ def test_bad_rows_are_named():
             nn.examples(X, y, mask)
     with pytest.raises(TypeError, match="expected a Split"):
         nn.fit(NET, LOSS, (X, Y), ADAM, key=KEY)
+    with pytest.raises(ValueError, match="batch_size 0, expected at least 1"):
+        fit(batch_size=0)
     with pytest.raises(ValueError, match="predicts tasks"):
         nn.task_losses(NET, {"value": jr.Squared()})(NET.init(KEY, X[:1]), DATA.train)
     with pytest.raises(ValueError, match="y is for"):
         nn.task_losses(NET, LOSS)(NET.init(KEY, X[:1]), nn.examples(X, np.ones((60, 2))))
+
+
+def test_bad_weightings_are_named():
+    for weighting, error, said in (
+        (jr.weightings.CAGrad(-1.0), ValueError, "radius is -1.0"),
+        (jr.weightings.UPGrad, TypeError, r"expected a value such as jaxreg.weightings.UPGrad\(\)"),
+    ):
+        with pytest.raises(error, match=said):
+            fit(weighting=weighting)
+        with pytest.raises(error, match=said):
+            nn.train_step(three, ADAM, weighting=weighting)
 
 
 def test_delta_m_has_its_direction_and_sd_its_divisor():

@@ -1,5 +1,11 @@
 """Task gradients: rows, Gramians without rows, weighted sums, and the first link of a chain."""
 
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,6 +90,46 @@ def test_a_task_without_labels_disturbs_nobody():
     assert found.weights[2] == 0 and not found.grad["heads"][:, 2].any()
 
 
+def both_ways(f, params, present):
+    """The gradients by the Gramian and by rows."""
+    direct = jr.weighted_gradient(f, params, jr.weightings.UPGrad(), SHARED, present=present)
+    values, rows = jr.task_jacobian(f, params, SHARED, present=present)
+    link = jr.aggregate(jr.weightings.UPGrad(), SHARED)
+    updates, _ = link.update(rows, link.init(params), params, losses=values, present=present)
+    np.testing.assert_array_equal(values, direct.losses)
+    return direct.grad, updates
+
+
+SPOILS = {
+    "garbage": lambda f: 1e6 + 1e3 * f**2,
+    "NaN": lambda f: f + jnp.nan,
+    "overflow": lambda f: 1e200 * (1e200 * f),
+}
+
+
+@pytest.mark.parametrize("case", SPOILS)
+def test_an_absent_task_may_hold_anything(case: str):
+    params, losses, _ = problem()
+    present = np.array([True, True, False])
+    alone = jr.weighted_gradient(lambda p: losses(p)[:2], params, jr.weightings.UPGrad(), SHARED).grad
+    spoiled = lambda p: losses(p).at[2].set(SPOILS[case](losses(p)[2]))  # noqa: E731
+    for grad in both_ways(spoiled, params, present):
+        for a, b in zip(jax.tree.leaves(grad), jax.tree.leaves(alone), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-12)
+        assert not grad["heads"][:, 2].any()
+
+
+def test_labels_that_are_nan_are_masked_inside():
+    """0 · NaN in the loss's own backward pass is told, not hidden; the mask of docstrings avoids it."""
+    params, losses, (X, Y) = problem()
+    present = np.array([True, True, False])
+    Y = jnp.asarray(Y).at[:, 2].set(jnp.nan)
+    for grad in both_ways(lambda p: losses(p, X, Y), params, present):
+        assert jnp.isnan(grad["trunk"]["a"]["kernel"]).any()
+    for grad in both_ways(lambda p: losses(p, X, jnp.where(present[None], Y, 0.0)), params, present):
+        assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(grad)) and not grad["heads"][:, 2].any()
+
+
 def test_devices_average_their_rows_before_the_gramian():
     params, losses, (X, Y) = problem()
     halves = X.reshape(2, -1, WIDTH), Y.reshape(2, -1, TASKS)
@@ -95,6 +141,52 @@ def test_devices_average_their_rows_before_the_gramian():
     whole = jr.weighted_gradient(losses, params, jr.weightings.MGDA(), SHARED).grad
     for a, b in zip(jax.tree.leaves(split), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(a[0], b, rtol=1e-6, atol=1e-9)
+
+
+def steps(X, Y, axis=None):
+    """The direction of the test's problem on some rows, by the Gramian and by rows averaged over an axis."""
+    params, losses, _ = problem()
+    f = lambda p: losses(p, X, Y)  # noqa: E731
+    direct = jr.weighted_gradient(f, params, jr.weightings.UPGrad(), SHARED, axis_name=axis)
+    values, rows = jr.task_jacobian(f, params, SHARED, axis_name=axis)
+    link = jr.aggregate(jr.weightings.UPGrad(), SHARED, axis_name=axis)
+    return direct.losses, direct.grad, values, link.update(rows, link.init(params), params, losses=values)[0]
+
+
+def spread(devices: int):
+    """`steps` on rows that are dealt out to devices."""
+    mesh, P = jax.make_mesh((devices,), ("d",), axis_types=(jax.sharding.AxisType.Auto,)), jax.P
+    return jax.jit(jax.shard_map(partial(steps, axis="d"), mesh=mesh, in_specs=(P("d"), P("d")), out_specs=P()))
+
+
+DEVICES = """
+import sys, numpy as np, jax
+sys.path.insert(0, {tests!r})
+jax.config.update("jax_enable_x64", True)
+from transforms.test_aggregate import problem, spread, steps
+assert len(jax.devices()) == 2
+X, Y = problem()[2]
+jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), spread(2)(X, Y), steps(X, Y))
+"""
+
+
+def test_two_devices_make_the_step_of_one():
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
+    ended = subprocess.run(
+        [sys.executable, "-c", DEVICES.format(tests=str(Path(__file__).parent.parent))],
+        env={**os.environ, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_balanced_gradients_lower_for_every_platform():
+    X, Y = (jax.ShapeDtypeStruct((ROWS, n), jnp.float32) for n in (WIDTH, TASKS))
+    made = jax.export.export(jax.jit(steps), platforms=("cpu", "cuda", "tpu"))(X, Y)
+    assert made.platforms == ("cpu", "cuda", "tpu")
 
 
 def test_balance_then_adam_then_exact_zeros():
@@ -141,6 +233,7 @@ REFUSED = {
         "one row per task",
     ),
     "mask": (lambda p, f: jr.task_gramian(f, p, present=np.ones(2, bool)), ValueError, "one per task"),
+    "mask of rows": (lambda p, f: jr.task_jacobian(f, p, present=np.ones(2, bool)), ValueError, "one per task"),
     "needs rows": (lambda p, f: jr.weighted_gradient(f, p, jr.weightings.GradDrop()), TypeError, "use task_jacobian"),
 }
 

@@ -57,6 +57,21 @@ def test_prox_every_waits(x64):
         jr.proximal(jr.L1(), 0.1, prox_every=0)
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        jr.proximal(PENALTY, 0.1, optax.scale_by_adam()),
+        jr.accelerated(PENALTY, 0.1),
+        jr.dual_averaging(PENALTY, 0.1),
+    ],
+    ids=["proximal", "accelerated", "dual_averaging"],
+)
+def test_links_lower_for_every_platform(link):
+    w = jax.ShapeDtypeStruct((3,), jnp.float32)
+    made = jax.export.export(jax.jit(lambda w: link.update(w, link.init(w), w)[0]), platforms=("cpu", "cuda", "tpu"))
+    assert made(w).platforms == ("cpu", "cuda", "tpu")
+
+
 def test_accelerated_is_fista(x64):
     X, y, peer = problem()
     rate = len(X) / np.linalg.norm(X, 2) ** 2

@@ -110,6 +110,55 @@ def test_lowers_for_every_platform(weighting, x64):
     jax.export.export(jax.jit(step), platforms=("cpu", "cuda", "tpu"))(J, losses)
 
 
+def test_cagrad_stays_in_its_ball(dtype: np.dtype):
+    """‖d - g₀‖ <= c‖g₀‖ on every case, also where the hardest mixture is next to nothing."""
+    d, _ = run(jr.weightings.CAGrad(0.5), dtype)
+    for name in set(d) - {"one NaN", "nothing"}:
+        J = cases()[name].astype(dtype).astype(float)
+        mean = J[J.any(1)].mean(0)
+        assert np.linalg.norm(d[name] - mean) <= 0.5 * np.linalg.norm(mean) * (1 + 1e-5), name
+
+
+def cone_residual(J, floor, weights) -> float:
+    """How far from v >= floor, Gv >= 0 and one of them an equality, for unit gradients and relative to v."""
+    norms = np.linalg.norm(J, axis=1)
+    slack = J @ (J.T @ weights) / norms
+    return np.abs(np.minimum((weights - floor) * norms, slack)).max() / (np.abs(weights) @ norms)
+
+
+def simplex_residual(J, mixture, weights) -> float:
+    """How far from a mixture of those gradients alone that gain least along the direction, relative to its parts."""
+    norms, gains = np.linalg.norm(J, axis=1), J @ (J.T @ weights)
+    return mixture @ (gains - gains.min()) / ((np.abs(weights) @ norms) * (np.abs(mixture) @ norms))
+
+
+@pytest.mark.parametrize("case", ["plain", "small", "dependent", "opposed", "equal"])
+def test_duals_are_optimal(case: str, x64):
+    """The conditions of every program behind a weighting, to 1e-10; in its ball CAGrad has no unique one if opposed."""
+    J, w = cases()[case], jr.weightings
+    weigh = lambda weighting: np.asarray(weighting(J @ J.T))  # noqa: E731
+    found = [cone_residual(J, e, weigh(w.UPGrad(e))) for e in np.eye(TASKS)]
+    found.append(cone_residual(J, np.ones(TASKS), weigh(w.DualProj())))
+    pulled = weigh(w.SDMGrad(0.3))
+    found.append(simplex_residual(J, 1.3 * pulled - 0.3 / TASKS, pulled))
+    if case != "opposed":
+        averse = weigh(w.CAGrad())
+        found.append(simplex_residual(J, averse - 1 / TASKS, averse))
+    assert max(found) <= 1e-10, found
+
+
+def test_nothing_moves_where_the_gradients_sum_to_zero(dtype: np.dtype):
+    """At a Pareto stationary point, and one of the mean loss, these directions vanish; weights by the losses move."""
+    J = rows().astype(dtype)
+    J[3] = -J[:3].sum(0)
+    losses = jnp.arange(1, TASKS + 1, dtype=dtype)
+    length = lambda weighting: np.linalg.norm(np.asarray(weighting(J @ J.T, losses)) @ J)  # noqa: E731
+    floor = 4 * np.sqrt(TASKS * np.finfo(dtype).eps) * np.linalg.norm(J)
+    for name in ("MGDA", "UPGrad", "DualProj", "CAGrad", "SDMGrad", "AlignedMTL"):
+        assert length(getattr(jr.weightings, name)()) <= floor, name
+    assert length(jr.weightings.LogSum()) > floor
+
+
 @pytest.mark.parametrize("name", NEVER_CONFLICTS)
 def test_no_task_is_hurt(name: str, x64):
     weighting = getattr(jr.weightings, name)()

@@ -244,8 +244,22 @@ def toy(x):
     return jnp.stack([f1 * c1 + g1 * c2, f2 * c1 + g2 * c2])
 
 
-@pytest.mark.parametrize("name", ["MGDA", "UPGrad", "NashMTL"])
+def pareto_residual(J):
+    """The length of the shortest mixture of two gradients, over the longer one."""
+    a, b = J / jnp.max(jnp.linalg.norm(J, axis=1))
+    t = jnp.clip((b @ (b - a)) / jnp.maximum((b - a) @ (b - a), 1e-300), 0, 1)
+    return jnp.linalg.norm(t * a + (1 - t) * b)
+
+
+BUDGETS = {"MGDA": 1900, "UPGrad": 560, "DualProj": 650, "CAGrad": 1320, "NashMTL": 240}
+
+
+@pytest.mark.parametrize("name", BUDGETS)
 def test_the_two_task_toy_reaches_the_pareto_front(name: str):
+    """From all starts, to a residual of 1e-2 near the front y = -8, -7 <= x <= 7, within a budget of steps.
+
+    MGDA stays where the gradients oppose each other, as they nearly do at (9, 9).
+    """
     weighting = getattr(w, name)()
 
     @jax.jit
@@ -253,11 +267,13 @@ def test_the_two_task_toy_reaches_the_pareto_front(name: str):
         def step(x, _):
             J = jax.jacrev(toy)(x)
             d = weighting(J @ J.T) @ J
-            # The front is y = -8, -7 <= x <= 7: a step of bounded length, shrinking as the sum of it does.
-            return x - 0.1 * d / jnp.maximum(jnp.linalg.norm(d), 1.0), x
+            # A step of bounded length, shrinking as the direction does.
+            new = x - 0.1 * d / jnp.maximum(jnp.linalg.norm(d), 1.0)
+            return new, (pareto_residual(J) <= 1e-2) & (x[1] < -7.5)
 
-        return jax.lax.scan(step, x, None, length=6000)[0]
+        return jax.lax.scan(step, x, None, length=BUDGETS[name])
 
-    ends = np.asarray(jax.vmap(descend)(jnp.asarray(STARTS)))
-    reached = (np.abs(ends[:, 1] + 8) < 0.5) & (np.abs(ends[:, 0]) < 7.5)
-    assert reached.sum() >= 4, ends
+    ends, there = jax.vmap(descend)(jnp.asarray(STARTS))
+    ends, moving = np.asarray(ends), np.array([name != "MGDA" or start != [9.0, 9.0] for start in STARTS])
+    assert np.asarray(there).any(1)[moving].all(), ends
+    assert (np.abs(ends[moving] - [0, -8]) < [7.5, 0.5]).all(), ends

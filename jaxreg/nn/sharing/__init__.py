@@ -1,6 +1,7 @@
 """Ways to share a network between tasks, each generic over the user's trunk and heads.
 
-What more than one task's loss can reach lies under `trunk` in the parameters, what belongs to one task elsewhere.
+What more than one task's loss can reach lies under `trunk` in the parameters, what belongs to one task elsewhere;
+`Independent` and `SoftSharing` alone have a copy of the trunk for every task there, of which each task reaches its own.
 """
 
 from jaxreg.nn.sharing._heads import task_names

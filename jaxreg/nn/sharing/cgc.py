@@ -67,8 +67,9 @@ class CGC:
 class PLE:
     """`CGC` level upon level, one per stage of the trunk, the common experts with a gate over all (Tang et al. 2020).
 
-    Parameters: {"trunk": {level: {"shared", "own", "gates", "shared_gate"}}, "heads": ...}; the last level has no
-    "shared_gate". What a level mixes for a task is the input of that task's experts and gate in the next one.
+    Parameters: {"trunk": {level: {"shared", "own", "gates", "shared_gate"}}, "own": ..., "gates": ..., "heads": ...}.
+    The last level has no "shared_gate", so that its own experts and gates are no other task's: they lie outside. What a
+    level mixes for a task is the input of that task's experts and gate in the next one.
     """
 
     trunk: Network
@@ -96,14 +97,18 @@ class PLE:
                 trunk[str(i)]["shared_gate"] = dense(tasks * self.own + self.shared).init(gate, common)
             own, common = self._level(stage, trunk[str(i)], own, common, axis, None)
             axis = 0
-        return {"trunk": trunk, "heads": init_heads(self.heads, for_heads, own, own=True)}
+        last = trunk[str(len(levels) - 1)]
+        private = {name: last.pop(name) for name in ("own", "gates")}
+        return {"trunk": trunk, **private, "heads": init_heads(self.heads, for_heads, own, own=True)}
 
     def apply(self, params: PyTree, x: Any, key: Array | None = None) -> Any:
         levels = stages_of(self.trunk)
         *keys, for_heads = split_key(key, len(levels) + 1)
         own, common, axis = x, x, None
+        private = {name: params[name] for name in ("own", "gates")}
         for i, (stage, one) in enumerate(zip(levels, keys, strict=True)):
-            own, common = self._level(stage, params["trunk"][str(i)], own, common, axis, one)
+            level = params["trunk"][str(i)] if i < len(levels) - 1 else {**params["trunk"][str(i)], **private}
+            own, common = self._level(stage, level, own, common, axis, one)
             axis = 0
         return apply_heads(self.heads, params["heads"], own, True, for_heads)
 

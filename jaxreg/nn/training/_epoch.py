@@ -27,6 +27,8 @@ class Plan:
     tx: Any
     shared: str
     batch_size: int
+    per: str | None
+    chunk: int | None
 
 
 @pytree
@@ -47,6 +49,8 @@ class Rules:
             penalty=self.penalty,
             weighting=self.weighting,
             shared=plan.shared,
+            per=plan.per,
+            chunk=plan.chunk,
         )
 
 

@@ -21,6 +21,8 @@ from jaxreg.nn.training.data import Examples, Split
 from jaxreg.nn.training.objective import as_risks
 from jaxreg.penalties import Penalty
 from jaxreg.solvers import Status
+from jaxreg.transforms._shared import check_weighting
+from jaxreg.weightings import Weighting
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +76,20 @@ def fit(
     batch_size: int = 64,
     metric: Any = None,
     penalty: Penalty | None = None,
-    weighting: Any = None,
+    weighting: Weighting | None = None,
     shared: str = "trunk",
+    per: str | None = None,
+    chunk: int | None = None,
     progress: bool = False,
     checkpoint: str | Path | None = None,
 ) -> Fit:
     """Train a network on several tasks, all seeds together, and keep every seed's best epoch by validation.
 
-    `loss`, `metric`: as in `task_losses`; `tx`: an optax transformation; `penalty`, `weighting`, `shared`: as in
-    `train_step`. Every seed has its own start and its own order of the rows; an epoch drops the rows that do not fill a
-    batch. The test rows are used once, at the end. With `checkpoint`, a folder, the state is written after every epoch
-    and a later call with the same arguments goes on where it stopped, to the same bits; more `epochs` may be asked for.
+    `loss`, `metric`: as in `task_losses`; `tx`: an optax transformation; `penalty`, `weighting`, `shared`, `per` and
+    `chunk`: as in `train_step`. Every seed has its own start and its own order of the rows; an epoch drops the rows
+    that do not fill a batch. The test rows are used once, at the end. With `checkpoint`, a folder, the state is written
+    after every epoch and a later call with the same arguments goes on where it stopped, to the same bits; more `epochs`
+    may be asked for.
 
     >>> import jax, numpy as np, optax, jaxreg as jr
     >>> from jaxreg import nn
@@ -95,9 +100,9 @@ def fit(
     >>> fitted.validation.shape, fitted.test.shape
     ((3, 2, 2), (3, 2))
     """
+    _check(data, weighting, seeds, epochs, batch_size)
     rules = Rules(as_risks(loss), None if metric is None else as_risks(metric), penalty, weighting)
-    _check(data, seeds, epochs)
-    plan = Plan(net, tx, shared, min(batch_size, len(data.train)))
+    plan = Plan(net, tx, shared, min(batch_size, len(data.train)), per, chunk)
     lanes = start(plan, jax.random.split(key, seeds), data.train, rules)
     tasks = _tasks(net, lanes.state.params, data.train)
     history, done = History.of(seeds, len(tasks), metric is not None), 0
@@ -113,11 +118,15 @@ def fit(
     return _result(plan, rules, tasks, lanes, history, data.test)
 
 
-def _check(data: Any, seeds: int, epochs: int) -> None:
+def _check(data: Any, weighting: Any, seeds: int, epochs: int, batch_size: int) -> None:
     if not isinstance(data, Split):
         raise TypeError(f"fit: data is {type(data).__name__}, expected a Split(train, validation, test); see nn.split.")
-    if seeds < 1 or epochs < 1:
-        raise ValueError(f"fit: seeds is {seeds} and epochs {epochs}, expected at least 1 of each.")
+    if weighting is not None:
+        check_weighting("fit", weighting)
+    if min(seeds, epochs, batch_size) < 1:
+        raise ValueError(
+            f"fit: seeds is {seeds}, epochs {epochs} and batch_size {batch_size}, expected at least 1 of each."
+        )
     for name, part in zip(Split._fields, data, strict=True):
         if not all(np.all(np.sum(np.asarray(mask), 0) > 0) for mask in jax.tree.leaves(part.mask)):
             raise ValueError(f"fit: a task has no label at all in the {name} rows; split anew or leave the task out.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -11,9 +12,12 @@ import jax.numpy as jnp
 from jaxreg import _tree
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
+from jaxreg.nn.training import balance
 from jaxreg.nn.training.objective import TaskFunction
 from jaxreg.penalties import Penalty
-from jaxreg.weightings._rows import gramian_of, weighted_sum
+from jaxreg.transforms._shared import check_weighting
+from jaxreg.transforms.adaptive import rests
+from jaxreg.weightings import Weighting
 
 
 @pytree
@@ -29,25 +33,37 @@ class TrainState:
 
 
 class Step(NamedTuple):
-    """`init(params, key, batch) -> state` and `update(state, batch) -> (state, losses (tasks,))`, both pure."""
+    """`init(params, key, batch) -> state` and `update(state, batch, **extra) -> (state, losses (tasks,))`, both pure.
+
+    `extra` goes to the optimizer, such as `validation=` to `jaxreg.adaptive_proximal`.
+    """
 
     init: Callable[[PyTree, Array, Any], TrainState]
-    update: Callable[[TrainState, Any], tuple[TrainState, Array]]
+    update: Callable[..., tuple[TrainState, Array]]
 
 
 def train_step(
-    losses: TaskFunction, tx: Any, *, penalty: Penalty | None = None, weighting: Any = None, shared: str = "trunk"
+    losses: TaskFunction,
+    tx: Any,
+    *,
+    penalty: Penalty | None = None,
+    weighting: Weighting | None = None,
+    shared: str = "trunk",
+    per: str | None = None,
+    chunk: int | None = None,
 ) -> Step:
     """A step on Σₜ lossₜ + penalty, or along a weighting of the tasks' gradients, by an optax transformation.
 
     `losses` is any function (params, batch, key) -> (tasks,), such as `task_losses(net, loss)`; `penalty` a smooth one,
-    as one with kinks belongs in `jaxreg.proximal` at the end of `tx`. A weighting is `init(tasks) -> state` and
-    `update(gramian (tasks, tasks), state, losses, key) -> (weights (tasks,), state)`, as those of `jaxreg.weightings`:
-    the leaves that match `shared` move along Σₜ wₜ gₜ, the others along the plain sum. A `rowwise` one, such as
-    `GradDrop`, has `init(tasks, leaves)` and combines the shared rows itself.
+    as one with kinks belongs in `jaxreg.proximal` at the end of `tx`. With a weighting of `jaxreg.weightings`, or of
+    one's own on their base, the leaves that match `shared` move along Σₜ wₜ gₜ, the others along the plain sum; with
+    `per` "layer" or "leaf" each group of leaves has its own weights. Small gradients are held side by side, of more
+    than 2²⁴ numbers only the Gramian is formed, task by task; `chunk` asks for that, so many tasks together.
 
-    A step whose losses, gradients or result are not finite changes neither the parameters nor the states of optimizer
-    and weighting, and is counted in `skipped`. Raises ValueError for a penalty with kinks and a glob without a match.
+    A step whose losses, gradients, parameters or optimizer's state would not be finite changes neither the parameters
+    nor the states of optimizer and weighting, and is counted in `skipped`. Raises TypeError for what is no weighting,
+    ValueError for a penalty with kinks, a glob without a match, a weighting with parameters out of range, and for
+    `jaxreg.adaptive_proximal` in `tx` without a rule or a `validation=`.
 
     >>> import jax, jax.numpy as jnp, optax
     >>> from jaxreg import nn
@@ -59,85 +75,71 @@ def train_step(
     >>> int(step.update(state, jnp.array(jnp.nan))[0].skipped)
     1
     """
+    _check(penalty, weighting)
+
+    def init(params: PyTree, key: Array, batch: Any) -> TrainState:
+        state: Any = ()
+        if weighting is not None:
+            tasks = int(jax.eval_shape(losses, params, batch, key).shape[0])
+            state = balance.start(weighting, shared, per, tasks, params)
+        zero = jnp.zeros((), jnp.int32)
+        return TrainState(params, tx.init(params), state, key, zero, zero)
+
+    def update(state: TrainState, batch: Any, **extra: Any) -> tuple[TrainState, Array]:
+        key, for_loss, for_weights = jax.random.split(state.key, 3)
+        params, memory = state.params, state.weighting
+
+        def f(p: PyTree) -> Array:
+            return losses(p, batch, for_loss)
+
+        if weighting is None:
+            values, grads = _summed(f, params)
+        else:
+            values, grads, memory = balance.balanced(
+                f, params, weighting, shared, per, chunk, state.weighting, for_weights
+            )
+        if penalty is not None:
+            grads = _tree.add_scale(grads, 1, jax.grad(penalty.value)(params))
+        _check_validation(state.opt, extra)
+        updates, opt = tx.update(grads, state.opt, params, **extra)
+        moved = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
+        fine = jnp.all(jnp.isfinite(values)) & _tree.all_finite(grads) & _tree.all_finite(moved)
+        new, fine = (moved, opt, memory), fine & _stays_finite(state.opt, opt)
+        params, opt, memory = _tree.where(fine, new, (params, state.opt, state.weighting))
+        return TrainState(params, opt, memory, key, state.steps + 1, state.skipped + ~fine), values
+
+    return Step(init, update)
+
+
+def _check(penalty: Penalty | None, weighting: Any) -> None:
     if penalty is not None and not penalty.smooth:
         raise ValueError(
             f"train_step: {penalty!r} has kinks, where its gradient makes no zeros; give it to "
             "jaxreg.proximal(penalty, learning_rate, ...) as the last link of tx."
         )
-
-    def init(params: PyTree, key: Array, batch: Any) -> TrainState:
-        state = () if weighting is None else _remembered(weighting, shared, _count(losses, params, batch, key), params)
-        zero = jnp.zeros((), jnp.int32)
-        return TrainState(params, tx.init(params), state, key, zero, zero)
-
-    def update(state: TrainState, batch: Any) -> tuple[TrainState, Array]:
-        key, for_loss, for_weights = jax.random.split(state.key, 3)
-        params = state.params
-        if weighting is None:
-            values, grads = _summed(losses, params, batch, for_loss)
-            balance = state.weighting
-        else:
-            values, rows = _rows(losses, params, batch, for_loss)
-            grads, balance = _balanced(weighting, shared, rows, values, state.weighting, for_weights)
-        if penalty is not None:
-            grads = _tree.add_scale(grads, 1, jax.grad(penalty.value)(params))
-        updates, opt = tx.update(grads, state.opt, params)
-        moved = jax.tree.map(lambda p, u: p + u.astype(p.dtype), params, updates)
-        fine = jnp.all(jnp.isfinite(values)) & _tree.all_finite(grads) & _tree.all_finite(moved)
-        new = (moved, opt, balance)
-        params, opt, balance = _tree.where(fine, new, (params, state.opt, state.weighting))
-        return TrainState(params, opt, balance, key, state.steps + 1, state.skipped + ~fine), values
-
-    return Step(init, update)
+    if weighting is not None:
+        check_weighting("train_step", weighting)
 
 
-def _count(losses: TaskFunction, params: PyTree, batch: Any, key: Array) -> int:
-    """How many tasks there are."""
-    return int(jax.eval_shape(losses, params, batch, key).shape[0])
+def _check_validation(opt: Any, extra: dict[str, Any]) -> None:
+    if rests(opt) and "validation" not in extra:
+        raise ValueError(
+            "train_step: the strengths of adaptive_proximal in tx move by a loss of held-out rows, and none is given: "
+            "give the link a rule=, or call update(state, batch, validation=loss of the parameters); nn.fit has none."
+        )
 
 
-def _summed(losses: TaskFunction, params: PyTree, batch: Any, key: Array) -> tuple[Array, PyTree]:
+def _stays_finite(old: PyTree, new: PyTree) -> Array:
+    """Whether every number that was finite still is; an optimizer may start at infinity, as a smallest loss so far."""
+    pairs = zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
+    kept = [(a, b) for a, b in pairs if jnp.issubdtype(jnp.result_type(b), jnp.inexact)]
+    return reduce(jnp.logical_and, [jnp.all(jnp.isfinite(b) | ~jnp.isfinite(a)) for a, b in kept], jnp.bool_(True))
+
+
+def _summed(f: Callable[[PyTree], Array], params: PyTree) -> tuple[Array, PyTree]:
     def total(p: PyTree) -> tuple[Array, Array]:
-        values = losses(p, batch, key)
+        values = f(p)
         return jnp.sum(values), values
 
     (_, values), grads = jax.value_and_grad(total, has_aux=True)(params)
     return values, grads
-
-
-def _rows(losses: TaskFunction, params: PyTree, batch: Any, key: Array) -> tuple[Array, PyTree]:
-    """The losses and every task's gradient, leaves with a leading task axis."""
-    values, pull = jax.vjp(lambda p: losses(p, batch, key), params)
-    return values, jax.vmap(lambda row: pull(row)[0])(jnp.eye(values.shape[0], dtype=values.dtype))
-
-
-def _remembered(weighting: Any, shared: str, tasks: int, params: PyTree) -> Any:
-    """The weighting's state before the first step."""
-    if not _is_rowwise(weighting):
-        return weighting.init(tasks)
-    leaves, hits = _shared(shared, params)
-    return weighting.init(tasks, [leaves[i] for i in hits])
-
-
-def _balanced(weighting: Any, shared: str, rows: PyTree, values: Array, state: Any, key: Array) -> tuple[PyTree, Any]:
-    leaves, hits = _shared(shared, rows)
-    ours = [leaves[i] for i in hits]
-    if _is_rowwise(weighting):
-        moved, state = weighting.combine(ours, state, losses=values, key=key)
-    else:
-        weights, state = weighting.update(gramian_of(ours), state, losses=values, key=key)
-        moved = [weighted_sum(weights, leaf) for leaf in ours]
-    found = dict(zip(hits, moved, strict=True))
-    combined = [found[i] if i in found else jnp.sum(leaf, 0) for i, leaf in enumerate(leaves)]
-    return jax.tree.unflatten(jax.tree.structure(rows), combined), state
-
-
-def _shared(shared: str, tree: PyTree) -> tuple[list[Array], list[int]]:
-    """All leaves, and the places of those that tasks share."""
-    names = _tree.names(tree)
-    hits = set(_tree.matching(names, shared, f"train_step: shared={shared!r}"))
-    return jax.tree.leaves(tree), [i for i, name in enumerate(names) if name in hits]
-
-
-def _is_rowwise(weighting: Any) -> bool:
-    return getattr(weighting, "rowwise", False)
