@@ -26,6 +26,7 @@ class Part(Protocol):
     convex: bool
     metric: bool
     gauge: bool
+    centred: bool
     composed: bool
 
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
@@ -75,8 +76,11 @@ RULES = (
     ),
     Rule(
         "elementwise gauges",
-        "gauges of one variable: prox_{f+h} = prox_f o prox_h (Yu 2013, Theorem 4 with f homogeneous)",
-        lambda ps: all(_line(p) or _interval(p) for p in ps),
+        "functions max(ax, -bx) of one variable: prox_{f+h} = prox_f o prox_h where f is least at zero, so that its "
+        "prox changes no sign (Yu 2013, Theorem 4 with h homogeneous); the only one that is not goes first",
+        lambda ps: (
+            all(_line(p) or _interval(p) for p in ps) and sum(not _interval(p) and not p.centred for p in ps) < 2
+        ),
     ),
     Rule(
         "even after cones",
@@ -132,11 +136,11 @@ def exact(parts: Sequence[Part], x: Array) -> bool:
 
 
 def order(part: Part) -> int:
-    """Total variation, convex shrinkages, intervals, what is not convex or couples entries, norms of groups."""
+    """Total variation, convex shrinkages (to elsewhere than zero first), intervals, the rest, norms of groups."""
     if part.comonotone or part.radial:
-        return 0 if part.comonotone else 4
+        return 0 if part.comonotone else 5
     coupled = part.even and not part.elementwise
-    return 3 if coupled or not part.convex else 2 if part.indicator else 1
+    return 4 if coupled or not part.convex else 3 if part.indicator else 1 + part.centred
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:

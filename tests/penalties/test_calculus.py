@@ -30,6 +30,17 @@ def test_the_conjugate_of_l1_is_a_box(dtype: np.dtype):
     same(jr.Conjugate(jr.L1()), jr.Box(-1.0, 1.0), dtype)
 
 
+def test_functions_that_are_least_at_zero_come_after_one_that_is_not(dtype: np.dtype):
+    """The other way round the prox would cross zero, or leave the domain."""
+    tilted, x = jr.Conjugate(jr.Box(0.2, 1.0)), np.array([0.1, -2.0], dtype)
+    for g in (jr.L1() + tilted, tilted + jr.L1()):
+        np.testing.assert_allclose(g.prox(x, 1.0), [0.0, -1.2], rtol=1e-6)
+    for g in (jr.L1(positive=True) + tilted, tilted + jr.L1(positive=True)):
+        assert np.array_equal(g.prox(x, 1.0), [0.0, 0.0])
+    with pytest.raises(TypeError, match="No exact prox"):
+        (tilted + tilted).prox(x, 1.0)
+
+
 def test_the_conjugate_of_ridge_is_ridge(dtype: np.dtype):
     same(jr.Conjugate(jr.Ridge()), jr.Ridge(), dtype)
 
