@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +35,9 @@ class Part(Protocol):
     def leaf_terms(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
     def leaf_dual_terms(self, u: Array) -> Array: ...
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Rule(NamedTuple):
@@ -135,6 +138,18 @@ def exact(parts: Sequence[Part], x: Array) -> bool:
     return not curvature.ndim or in_metric(rest)
 
 
+def groups(parts: Sequence[P], x: Array) -> list[list[P]]:
+    """Parts gathered, sets first and each where it first fits, into groups with an exact prox."""
+    made: list[list[P]] = []
+    for part in sorted((p for p in parts if not p.composed), key=lambda p: not p.indicator):
+        home = next((g for g in made if exact([*g, part], x)), None)
+        if home is None:
+            made.append([part])
+        else:
+            home.append(part)
+    return made
+
+
 def order(part: Part) -> int:
     """Total variation, convex shrinkages (to elsewhere than zero first), intervals, the rest, norms of groups."""
     if part.comonotone or part.radial:
@@ -181,11 +196,12 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
     """
     rest, curvature, centre = split(parts, x)
     if rest and find(rest) is None:
+        two = len(groups(parts, x)) == 2 and not any(p.composed for p in parts)
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with DavisYin(), "
-            "ADMM() or PDHG(), as solver='auto' does."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with "
+            f"{'DavisYin(), ' * two}ADMM() or PDHG(), as solver='auto' does."
         )
     if len(rest) < len(parts):
         if curvature.ndim and not in_metric(rest):

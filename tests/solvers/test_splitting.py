@@ -373,7 +373,8 @@ def test_too_many_unknowns_to_differentiate_are_refused(x64):
 
 REFUSALS = [
     ("FISTA", "l1+nuclear", r"no prox as a whole. Use DavisYin\(\), ADMM\(\) or PDHG\(\)"),
-    ("PANOC", "fused", "no prox as a whole"),
+    ("FISTA", "three", r"no prox as a whole. Use ADMM\(\) or PDHG\(\)"),
+    ("PANOC", "fused", r"no prox as a whole. Use ADMM\(\) or PDHG\(\)"),
     ("ISTA", "absolute", r"no gradient. Use ADMM\(\) or PDHG\(\)"),
     ("DavisYin", "three", r"Use ADMM\(\) or PDHG\(\)"),
     ("DavisYin", "fused", r"Use ADMM\(\) or PDHG\(\)"),
@@ -386,6 +387,20 @@ REFUSALS = [
 def test_a_solver_that_cannot_names_those_that_can(name: str, case: str, message: str):
     with pytest.raises(TypeError, match=message):
         fit(case, SOLVERS[name], "float32")
+
+
+def test_without_a_curvature_bound_only_pdhg_is_named():
+    X, y = sample("float32")
+    with pytest.raises(TypeError, match=r"Use PDHG\(\), or"):
+        risk = jr.risk(jr.linear, jr.Poisson())
+        jr.minimize(risk, 0.1 * jr.L1().of(D), np.zeros(6, "float32"), (X, np.abs(y)), solver=jr.FISTA())
+
+
+@pytest.mark.parametrize(("case", "named"), [("l1+nuclear", True), ("three", False), ("fused", False)])
+def test_a_prox_of_a_sum_names_solvers_that_serve_it(case: str, named: bool):
+    with pytest.raises(TypeError, match=r"ADMM\(\) or PDHG") as error:
+        CASES[case][1].prox(start(case, "float32")[0])
+    assert ("DavisYin()" in str(error.value)) == named
 
 
 def test_a_map_that_is_not_linear_is_refused(x64):
