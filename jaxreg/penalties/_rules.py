@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
+from jaxreg.penalties._root import rise
 
 
 class Part(Protocol):
@@ -35,6 +36,7 @@ class Part(Protocol):
     def leaf_terms(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
     def leaf_dual_terms(self, u: Array) -> Array: ...
+    def leaf_spread(self, terms: Array, x: Array) -> Array: ...
 
 
 P = TypeVar("P", bound=Part)
@@ -159,18 +161,46 @@ def order(part: Part) -> int:
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:
-    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) of each entry."""
-    return any(p.gauge for p in rest) and (len(rest) == 1 or all(_line(p) for p in rest))
+    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) >= 0, and a group norm."""
+    if len(rest) == 1 or not any(p.gauge for p in rest):
+        return len(rest) == 1 and rest[0].gauge
+    joined = [p for p in rest if not _line(p)]
+    norms = all(p.radial and p.gauge and p.homogeneous for p in joined) and len(joined) < 2
+    return norms and all(p.centred for p in rest)
 
 
 def dual_terms(rest: Sequence[Part], u: Array) -> Array:
-    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1."""
+    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1; of norms, a root."""
     if len(rest) == 1:
         return rest[0].leaf_dual_terms(u)
-    ones = jnp.ones_like(u)
-    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in rest])
+    ones, lines = jnp.ones_like(u), [p for p in rest if _line(p)]
+    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in lines])
     free = jnp.where(u == 0, 0.0, jnp.inf).astype(u.dtype)
-    return jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
+    alone = jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
+    return alone if len(lines) == len(rest) else _vanishing(rest[-1], u, slope, alone)
+
+
+def _vanishing(norms: Part, u: Array, slope: Array, alone: Array) -> Array:
+    """The step c from which the prox of lines and norms of groups leaves nothing of a group, at each of its entries.
+
+    It is the root of g°(max(|u| - c slope, 0)) - c, with g° the dual terms of the norms: convex and decreasing in c.
+    Groups without a norm have the largest of their lines'.
+    """
+    steep = jnp.isinf(slope)
+    size, slope = jnp.where(steep, 0.0, jnp.abs(u)), jnp.where(steep, 0.0, slope)
+    bare = jnp.isinf(norms.leaf_dual_terms(jnp.ones_like(u)))
+
+    def newton(c: Array, size: Array, slope: Array, norms: Any) -> Array:
+        def excess(c: Array) -> Array:
+            left = size - norms.leaf_spread(c, u) * slope
+            return norms.leaf_dual_terms(jnp.where(left <= 0, 0.0, left)) - c
+
+        over, fall = jax.jvp(excess, (c,), (jnp.ones_like(c),))
+        return c - jnp.where(bare, 0.0, over / jax.lax.stop_gradient(jnp.where(bare, -1.0, fall)))
+
+    fixed = jax.lax.stop_gradient((size, slope, norms))
+    root = rise(lambda c: newton(c, *fixed), jnp.zeros_like(bare, u.dtype))
+    return jnp.where(norms.leaf_spread(bare, u), alone, norms.leaf_spread(newton(root, size, slope, norms), u))
 
 
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
@@ -248,7 +278,8 @@ def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     value = jnp.where(jnp.any(flat & _unbounded(rest, u)), jnp.inf, value)
     if all(p.elementwise for p in rest) or not rest[0].gauge:
         return value
-    return jnp.where(jnp.any(flat) & ~jnp.all(flat), rest[0].leaf_conjugate(u), value)
+    whole = jnp.where(jnp.any(_unbounded(rest, u)), jnp.inf, 0.0) if is_gauge(rest) else rest[0].leaf_conjugate(u)
+    return jnp.where(jnp.any(flat) & ~jnp.all(flat), whole, value)
 
 
 def _unbounded(rest: Sequence[Part], u: Array) -> Array:
@@ -257,5 +288,5 @@ def _unbounded(rest: Sequence[Part], u: Array) -> Array:
         return u != 0
     if is_gauge(rest):
         outside = dual_terms(rest, u) > 1 + 16 * jnp.finfo(u.dtype).eps
-        return jnp.broadcast_to(outside, u.shape)
+        return rest[0].leaf_spread(outside, u) if len(rest) == 1 else outside
     return jnp.ones(u.shape, bool)
