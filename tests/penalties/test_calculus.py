@@ -69,6 +69,15 @@ def test_the_envelope_of_ridge_is_a_weaker_ridge(dtype: np.dtype):
     same(jr.Envelope(3.0 * jr.Ridge(), 0.5), (3.0 / 2.5) * jr.Ridge(), dtype)
 
 
+def test_the_elastic_net_is_l1_regularised(dtype: np.dtype):
+    """prox_{t(g + ρ/2‖.‖²)}(x) = prox_{t/(1 + ρt) g}(x/(1 + ρt)), and its conjugate is the envelope of that of g."""
+    x, rho, t = (2 * np.random.default_rng(0).normal(size=20)).astype(dtype), 0.7, 0.4
+    net, units = 0.5 * jr.L1() + rho * jr.Ridge(), 64 * np.finfo(dtype).eps
+    np.testing.assert_allclose(net.prox(x, t), (0.5 * jr.L1()).prox(x / (1 + rho * t), t / (1 + rho * t)), atol=units)
+    envelope = jr.Envelope(jr.Conjugate(0.5 * jr.L1()), rho)
+    np.testing.assert_allclose(net.conjugate(x), envelope.value(x), rtol=units)
+
+
 def test_the_hessian_of_an_envelope(x64):
     g = jr.Envelope(jr.L1(), 0.5)
     hessian = jax.hessian(g.value)(jnp.array([3.0, 0.2, 0.0]))
