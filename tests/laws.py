@@ -394,12 +394,13 @@ def law_leaves(member: Member, dtype: Any) -> None:
     """17: leaves of several dtypes keep their own; an empty leaf is left as it is and counts nothing."""
     if isinstance(member.form, dict):
         return
-    g, other = member.penalty, np.float64 if dtype == np.float32 and jax.config.read("jax_enable_x64") else np.float16
+    g, other = member.penalty, np.dtype("float32" if dtype == np.float64 else "float16")
     x = zoo.draw(member, np.random.default_rng(3), dtype, 1, 0.5)[0]
     tree = {"a": x, "b": x.astype(other)}
     moved = g.prox(tree, 0.7)
     assert moved["a"].dtype == dtype and moved["b"].dtype == other, "a leaf's dtype is not kept"
-    close({"a": moved["a"][None]}, {"a": g.prox(x, 0.7)[None]}, dtype)
+    close(moved["a"][None], g.prox(x, 0.7)[None], dtype)
+    close(moved["b"][None], g.prox(x.astype(other), 0.7)[None], other)
     if not member.sized and not any(np.ndim(leaf) for leaf in jax.tree.leaves(g)):
         empty = np.zeros((0,) * len(member.form), dtype)
         assert g.prox(empty, 0.7).shape == empty.shape and float(g.value(empty)) == 0
