@@ -95,29 +95,32 @@ def close(actual: Any, expected: Any, dtype: Any, scale: Any = 0.0, units: float
 
 def law_argmin(member: Member, dtype: Any) -> None:
     """1: no competitor, near or far, has a smaller step·g(z) + ½‖z - x‖²."""
-    g, rng = member.penalty, np.random.default_rng(1)
     xs, steps = points(member, dtype)
-    best = proxes(g, xs, steps)
-    x = flat(xs)
-    norms = np.linalg.norm(x, axis=-1)
+    best = proxes(member.penalty, xs, steps)
+    unbeaten(xs, steps, best, lambda z: values(member.penalty, z), lambda z: rival_values(member.penalty, z), dtype)
+
+
+def unbeaten(xs: Any, steps: np.ndarray, best: Any, value: Any, rival_value: Any, dtype: Any) -> None:
+    """Whether no competitor for the proxes `best` of `xs` does better."""
+    rng, x, p = np.random.default_rng(1), flat(xs), flat(best)
+    count, norms = len(steps), np.linalg.norm(x, axis=-1)
     reach = 10.0 ** rng.uniform(-5, 0.5, RIVALS) * (rng.uniform(size=RIVALS) < 0.9)
 
     def rivals(z: Any, x: Any) -> np.ndarray:
         z, x = np.asarray(z)[:, None], np.asarray(x)[:, None]
-        size = (norms[:, None] * reach).reshape(COUNT, RIVALS, *[1] * (z.ndim - 2))
-        noise = size * rng.normal(size=(COUNT, RIVALS, *z.shape[2:])) * rng.integers(0, 2, z.shape)
+        size = (norms[:, None] * reach).reshape(count, RIVALS, *[1] * (z.ndim - 2))
+        noise = size * rng.normal(size=(count, RIVALS, *z.shape[2:])) * rng.integers(0, 2, z.shape)
         mixed = z + rng.uniform(-0.5, 1, noise.shape[:2] + (1,) * (z.ndim - 2)) * (x - z)
         made = np.where(rng.uniform(size=size.shape) < 0.5, z + noise, mixed)
         made[:, 0], made[:, 1] = x[:, 0], 0.0 * x[:, 0]
         return made.astype(dtype)
 
     others = jax.tree.map(rivals, best, xs)
-    t, p = steps.astype(np.float64), flat(best)
-    moved = np.sum((p - x) ** 2, -1)
-    mine = t * np.asarray(values(g, best), np.float64) + 0.5 * moved
-    theirs = t[:, None] * np.asarray(rival_values(g, others), np.float64)
+    t, moved = steps.astype(np.float64), np.sum((p - x) ** 2, -1)
+    mine = t * np.asarray(value(best), np.float64) + 0.5 * moved
+    theirs = t[:, None] * np.asarray(rival_value(others), np.float64)
     theirs = theirs + 0.5 * np.sum((flat(others, 2) - x[:, None]) ** 2, -1)
-    slack = 64 * eps(dtype) * (mine + np.sqrt(moved) * (norms + np.linalg.norm(p, axis=-1)))
+    slack = 64 * eps(dtype) * (np.abs(mine) + np.sqrt(moved) * (norms + np.linalg.norm(p, axis=-1)))
     assert np.all(np.isfinite(mine)), "the prox leaves the domain"
     assert np.all(mine[:, None] <= theirs + slack[:, None]), "a competitor beats the prox"
 
@@ -391,12 +394,13 @@ def law_leaves(member: Member, dtype: Any) -> None:
     """17: leaves of several dtypes keep their own; an empty leaf is left as it is and counts nothing."""
     if isinstance(member.form, dict):
         return
-    g, other = member.penalty, np.float64 if dtype == np.float32 and jax.config.read("jax_enable_x64") else np.float16
+    g, other = member.penalty, np.dtype("float32" if dtype == np.float64 else "float16")
     x = zoo.draw(member, np.random.default_rng(3), dtype, 1, 0.5)[0]
     tree = {"a": x, "b": x.astype(other)}
     moved = g.prox(tree, 0.7)
     assert moved["a"].dtype == dtype and moved["b"].dtype == other, "a leaf's dtype is not kept"
-    close({"a": moved["a"][None]}, {"a": g.prox(x, 0.7)[None]}, dtype)
+    close(moved["a"][None], g.prox(x, 0.7)[None], dtype)
+    close(moved["b"][None], g.prox(x.astype(other), 0.7)[None], other)
     if not member.sized and not any(np.ndim(leaf) for leaf in jax.tree.leaves(g)):
         empty = np.zeros((0,) * len(member.form), dtype)
         assert g.prox(empty, 0.7).shape == empty.shape and float(g.value(empty)) == 0

@@ -4,6 +4,7 @@ import ast
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from itertools import chain
@@ -209,6 +210,27 @@ def documented(name: str, thing: object) -> bool:
 @pytest.mark.parametrize("name", jaxreg.__all__)
 def test_every_public_name_exists_and_is_documented(name: str) -> None:
     assert documented(name, getattr(jaxreg, name))
+
+
+FORMS = {"Penalty", "Leafwise", "Loss", "Optax"}
+"""Public classes that state no formula of their own."""
+
+
+def lacking(thing: type) -> list[str]:
+    """What the docstring of a penalty, a loss or a solver does not have: the year of a source, an example."""
+    text = thing.__doc__ or ""
+    return ["source"] * (not re.search(r"\b(1[5-9]|20)\d\d\b", text)) + ["example"] * (">>>" not in text)
+
+
+def test_penalties_losses_and_solvers_cite_a_source_and_show_an_example() -> None:
+    public = {name: getattr(jaxreg, name) for name in jaxreg.__all__ if name not in FORMS}
+    classes = {name: thing for name, thing in public.items() if isinstance(thing, type)}
+    judged = {
+        name: lacking(thing)
+        for name, thing in classes.items()
+        if issubclass(thing, (jaxreg.Penalty, jaxreg.Loss)) or {"init", "update"} <= set(vars(thing))
+    }
+    assert len(judged) > 80 and {name: gaps for name, gaps in judged.items() if gaps} == {}
 
 
 def test_a_name_without_a_docstring_is_caught() -> None:

@@ -18,6 +18,7 @@ WITH_PROX = [m for m in ELEMENTWISE if m.loss.proximable]
 ALL = pytest.mark.parametrize("member", zoo.LOSSES, ids=zoo.ids(zoo.LOSSES))
 EACH = pytest.mark.parametrize("member", NAMED, ids=zoo.ids(NAMED))
 LOG_LINK = ("poisson", "gamma", "tweedie", "tweedie-poisson", "tweedie-gamma", "offset")
+LOG_LINKS = [m for m in zoo.LOSSES if m.name in LOG_LINK]
 
 
 def sample(member: zoo.LossMember, dtype: np.dtype, n: int = 5, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -271,6 +272,19 @@ def test_extreme_scores_stay_finite(member: zoo.LossMember, dtype: np.dtype):
     z = member.scores(size * np.array([[1, -1, 1], [-1, -1, 1], [1, 1, 1], [0, 0, -1]], dtype))
     value, slope = jax.jit(jax.value_and_grad(lambda z: jnp.sum(member.loss(z, y))))(z)
     assert np.isfinite(value) and np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("member", LOG_LINKS, ids=zoo.ids(LOG_LINKS))
+def test_means_of_a_log_link_overflow_to_the_right_side(member: zoo.LossMember):
+    """Scores of ±1e4 in float32: no NaN, and the slope has the sign of the mean less a positive target."""
+    y = np.array(sample(member, np.dtype("float32"), 4)[1])
+    y[..., 0] = np.maximum(y[..., 0], 1)
+    for side in (1, -1):
+        z = np.full((4, 3), side * 1e4, "float32")
+        y_of = y if member.loss.paired else np.maximum(y, 1)
+        value, slope = jax.jit(jax.vjp, static_argnums=0)(lambda z, y=y_of: member.loss(z, y), z)
+        slope = slope(jnp.ones_like(value))[0]
+        assert not np.isnan(value).any() and (np.sign(slope) == side).all()
 
 
 @EACH

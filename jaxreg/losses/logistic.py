@@ -16,7 +16,7 @@ from jaxreg.losses._roots import shrunk
 
 @pytree
 class Logistic(Loss):
-    """Logistic loss for targets 0 and 1, or probabilities between, log(1 + eᶻ) - y z, on scores z (log-odds).
+    """Logistic loss for targets 0 and 1, or probabilities between, log(1 + eᶻ) - y z, on scores z (Cox 1958).
 
     >>> import jaxreg as jr
     >>> round(float(jr.Logistic()(0.0, 1.0)), 4)

@@ -15,7 +15,7 @@ from jaxreg.losses._roots import exp_root
 
 @pytree
 class Poisson(Loss):
-    """Poisson loss for counts with log link, eᶻ - y z (the constant log y! is left out).
+    """Poisson loss for counts with log link, eᶻ - y z (Nelder and Wedderburn 1972; the constant log y! is left out).
 
     >>> import jaxreg as jr
     >>> float(jr.Poisson()(0.0, 3.0))

@@ -18,7 +18,7 @@ from jaxreg.losses._roots import exp_root, root
 class Softmax(Loss):
     """Cross-entropy of class scores (n, k), log Σ eᶻ - z_y, with integer labels (n,) in 0..k-1 or probabilities (n, k).
 
-    A label outside 0..k-1 gives NaN.
+    The multinomial logit (McFadden 1974). A label outside 0..k-1 gives NaN.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> round(float(jr.Softmax()(jnp.zeros((1, 4)), jnp.array([2]))[0]), 4)

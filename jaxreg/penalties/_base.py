@@ -192,7 +192,7 @@ class Leafwise(Penalty):
         raise TypeError(f"{self!r} is not quadratic.")
 
     def leaf_floor(self) -> Any:
-        """Smallest strength anywhere on the leaf; 0 means that some entry is unpenalised."""
+        """Smallest strength anywhere on the leaf; 0: some entry is unpenalised; NaN: a parameter is out of range."""
         return 1.0
 
     def leaf_through(self, x: Array) -> tuple[Array, Leafwise]:
@@ -224,9 +224,9 @@ class Leafwise(Penalty):
         return jax.tree.unflatten(structure, [_like(z, x) for z, x in zip(moved, leaves, strict=True)])
 
     def dual(self, grad: PyTree) -> Array:
-        """Polar of the gauge, the largest over leaves; unpenalised leaves do not count."""
+        """Polar of the gauge, the largest over leaves; unpenalised leaves do not count, 0 if all are."""
         pairs = [(part, u) for part, u in self._pairs(grad) if part is not None]
-        return jnp.max(jnp.stack([part.leaf_dual(u) for part, u in pairs]))
+        return jnp.max(jnp.stack([part.leaf_dual(u) for part, u in pairs] or [wide(jnp.zeros((), _tree.dtype(grad)))]))
 
     def conjugate(self, grad: PyTree) -> Array:
         """Conjugate, summed over leaves; infinite where an unpenalised leaf has a nonzero entry."""

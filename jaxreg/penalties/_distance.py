@@ -52,7 +52,9 @@ class Distance(Leafwise):
 class SquaredDistance(Leafwise):
     """Half the squared Euclidean distance ½‖x - P(x)‖² to a convex set, P its projection.
 
-    The prox is (x + step P(x))/(1 + step) (Beck 2017, Example 6.65). Raises TypeError for what is no convex set.
+    The prox is (x + step P(x))/(1 + step) (Beck 2017, Example 6.65). In a diagonal metric P projects in the metric
+    1 + step: of ½‖z - y‖² + Σ (z - x)²/(2 step) with y in the set the least over z is Σ (y - x)²/(2 (1 + step)). Raises
+    TypeError for what is no convex set.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.SquaredDistance(jr.NonNegative()).prox(jnp.array([1.0, -3.0]), 2.0).tolist()
@@ -81,7 +83,7 @@ class SquaredDistance(Leafwise):
         """A part of the way to the projection."""
         step = jnp.asarray(step, x.dtype)
         finite = jnp.where(jnp.isinf(step), 1.0, step)
-        near = _projected(self.penalty, x)
+        near = prox_leaf(self.penalty, x, 1 + step) if step.ndim else _projected(self.penalty, x)
         return jnp.where(jnp.isinf(step), near, x + finite / (1 + finite) * (near - x))
 
     def leaf_conjugate(self, u: Array) -> Array:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
+from jaxreg.penalties._root import rise
 
 
 class Part(Protocol):
@@ -26,6 +27,7 @@ class Part(Protocol):
     convex: bool
     metric: bool
     gauge: bool
+    centred: bool
     composed: bool
 
     def leaf_prox(self, x: Array, step: Any) -> Array: ...
@@ -34,6 +36,10 @@ class Part(Protocol):
     def leaf_terms(self, x: Array) -> Array: ...
     def leaf_conjugate(self, u: Array) -> Array: ...
     def leaf_dual_terms(self, u: Array) -> Array: ...
+    def leaf_spread(self, terms: Array, x: Array) -> Array: ...
+
+
+P = TypeVar("P", bound=Part)
 
 
 class Rule(NamedTuple):
@@ -75,8 +81,11 @@ RULES = (
     ),
     Rule(
         "elementwise gauges",
-        "gauges of one variable: prox_{f+h} = prox_f o prox_h (Yu 2013, Theorem 4 with f homogeneous)",
-        lambda ps: all(_line(p) or _interval(p) for p in ps),
+        "functions max(ax, -bx) of one variable: prox_{f+h} = prox_f o prox_h where f is least at zero, so that its "
+        "prox changes no sign (Yu 2013, Theorem 4 with h homogeneous); the only one that is not goes first",
+        lambda ps: (
+            all(_line(p) or _interval(p) for p in ps) and sum(not _interval(p) and not p.centred for p in ps) < 2
+        ),
     ),
     Rule(
         "even after cones",
@@ -131,27 +140,67 @@ def exact(parts: Sequence[Part], x: Array) -> bool:
     return not curvature.ndim or in_metric(rest)
 
 
+def groups(parts: Sequence[P], x: Array) -> list[list[P]]:
+    """Parts gathered, sets first and each where it first fits, into groups with an exact prox."""
+    made: list[list[P]] = []
+    for part in sorted((p for p in parts if not p.composed), key=lambda p: not p.indicator):
+        home = next((g for g in made if exact([*g, part], x)), None)
+        if home is None:
+            made.append([part])
+        else:
+            home.append(part)
+    return made
+
+
 def order(part: Part) -> int:
-    """Total variation, convex shrinkages, intervals, what is not convex or couples entries, norms of groups."""
+    """Total variation, convex shrinkages (to elsewhere than zero first), intervals, the rest, norms of groups."""
     if part.comonotone or part.radial:
-        return 0 if part.comonotone else 4
+        return 0 if part.comonotone else 5
     coupled = part.even and not part.elementwise
-    return 3 if coupled or not part.convex else 2 if part.indicator else 1
+    return 4 if coupled or not part.convex else 3 if part.indicator else 1 + part.centred
 
 
 def is_gauge(rest: Sequence[Part]) -> bool:
-    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) of each entry."""
-    return any(p.gauge for p in rest) and (len(rest) == 1 or all(_line(p) for p in rest))
+    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) >= 0, and a group norm."""
+    if len(rest) == 1 or not any(p.gauge for p in rest):
+        return len(rest) == 1 and rest[0].gauge
+    joined = [p for p in rest if not _line(p)]
+    norms = all(p.radial and p.gauge and p.homogeneous for p in joined) and len(joined) < 2
+    return norms and all(p.centred for p in rest)
 
 
 def dual_terms(rest: Sequence[Part], u: Array) -> Array:
-    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1."""
+    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1; of norms, a root."""
     if len(rest) == 1:
         return rest[0].leaf_dual_terms(u)
-    ones = jnp.ones_like(u)
-    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in rest])
+    ones, lines = jnp.ones_like(u), [p for p in rest if _line(p)]
+    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in lines])
     free = jnp.where(u == 0, 0.0, jnp.inf).astype(u.dtype)
-    return jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
+    alone = jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
+    return alone if len(lines) == len(rest) else _vanishing(rest[-1], u, slope, alone)
+
+
+def _vanishing(norms: Part, u: Array, slope: Array, alone: Array) -> Array:
+    """The step c from which the prox of lines and norms of groups leaves nothing of a group, at each of its entries.
+
+    It is the root of g°(max(|u| - c slope, 0)) - c, with g° the dual terms of the norms: convex and decreasing in c.
+    Groups without a norm have the largest of their lines'.
+    """
+    steep = jnp.isinf(slope)
+    size, slope = jnp.where(steep, 0.0, jnp.abs(u)), jnp.where(steep, 0.0, slope)
+    bare = jnp.isinf(norms.leaf_dual_terms(jnp.ones_like(u)))
+
+    def newton(c: Array, size: Array, slope: Array, norms: Any) -> Array:
+        def excess(c: Array) -> Array:
+            left = size - norms.leaf_spread(c, u) * slope
+            return norms.leaf_dual_terms(jnp.where(left <= 0, 0.0, left)) - c
+
+        over, fall = jax.jvp(excess, (c,), (jnp.ones_like(c),))
+        return c - jnp.where(bare, 0.0, over / jax.lax.stop_gradient(jnp.where(bare, -1.0, fall)))
+
+    fixed = jax.lax.stop_gradient((size, slope, norms))
+    root = rise(lambda c: newton(c, *fixed), jnp.zeros_like(bare, u.dtype))
+    return jnp.where(norms.leaf_spread(bare, u), alone, norms.leaf_spread(newton(root, size, slope, norms), u))
 
 
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
@@ -177,11 +226,12 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
     """
     rest, curvature, centre = split(parts, x)
     if rest and find(rest) is None:
+        two = len(groups(parts, x)) == 2 and not any(p.composed for p in parts)
         raise TypeError(
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
-            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with DavisYin(), "
-            "ADMM() or PDHG(), as solver='auto' does."
+            "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with "
+            f"{'DavisYin(), ' * two}ADMM() or PDHG(), as solver='auto' does."
         )
     if len(rest) < len(parts):
         if curvature.ndim and not in_metric(rest):
@@ -228,7 +278,8 @@ def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
     value = jnp.where(jnp.any(flat & _unbounded(rest, u)), jnp.inf, value)
     if all(p.elementwise for p in rest) or not rest[0].gauge:
         return value
-    return jnp.where(jnp.any(flat) & ~jnp.all(flat), rest[0].leaf_conjugate(u), value)
+    whole = jnp.where(jnp.any(_unbounded(rest, u)), jnp.inf, 0.0) if is_gauge(rest) else rest[0].leaf_conjugate(u)
+    return jnp.where(jnp.any(flat) & ~jnp.all(flat), whole, value)
 
 
 def _unbounded(rest: Sequence[Part], u: Array) -> Array:
@@ -237,5 +288,5 @@ def _unbounded(rest: Sequence[Part], u: Array) -> Array:
         return u != 0
     if is_gauge(rest):
         outside = dual_terms(rest, u) > 1 + 16 * jnp.finfo(u.dtype).eps
-        return jnp.broadcast_to(outside, u.shape)
+        return rest[0].leaf_spread(outside, u) if len(rest) == 1 else outside
     return jnp.ones(u.shape, bool)

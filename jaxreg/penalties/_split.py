@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxreg import _tree
 from jaxreg._pytree import pytree, static
-from jaxreg._typing import Array, PyTree
+from jaxreg._typing import PyTree
 from jaxreg.penalties import _rules
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._sum import Sum
@@ -40,7 +40,7 @@ def split(penalty: Leafwise, params: PyTree) -> tuple[Leafwise, ...]:
     names, leaves = _tree.names(params), [jnp.asarray(x) for x in jax.tree.leaves(params)]
     parts = penalty.parts(names)
     terms = [() if p is None else p.terms if isinstance(p, Sum) else (p,) for p in parts]
-    groups = [_groups(ts, x) for ts, x in zip(terms, leaves, strict=True)]
+    groups = [_rules.groups(ts, x) for ts, x in zip(terms, leaves, strict=True)]
     through = [(i, t) for i, ts in enumerate(terms) for t in ts if t.composed]
     depth = max(1, *map(len, groups))
     if depth == 1 and not through:
@@ -48,18 +48,6 @@ def split(penalty: Leafwise, params: PyTree) -> tuple[Leafwise, ...]:
     rows = [tuple(_joined(g[k]) if k < len(g) else None for g in groups) for k in range(depth)]
     rows += [tuple(t if i == j else None for j in range(len(names))) for i, t in through]
     return tuple(Block(row, names) for row in rows)
-
-
-def _groups(terms: Sequence[Leafwise], x: Array) -> list[list[Leafwise]]:
-    """Greedy groups of terms, each with an exact prox."""
-    groups: list[list[Leafwise]] = []
-    for term in sorted((t for t in terms if not t.composed), key=lambda t: not t.indicator):
-        home = next((g for g in groups if _rules.exact([*g, term], x)), None)
-        if home is None:
-            groups.append([term])
-        else:
-            home.append(term)
-    return groups
 
 
 def _joined(group: list[Leafwise]) -> Leafwise:

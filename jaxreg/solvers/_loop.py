@@ -15,7 +15,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Splitting, saddle
+from jaxreg.solvers._saddle import Dual, Splitting, able, saddle
 
 _FLOOR = 256
 """The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""
@@ -183,8 +183,7 @@ def need_one_prox(f: Smooth, g: Penalty, solver: Solver, params: PyTree) -> None
     s = saddle(f, g, params)
     if s.terms:
         what = f"{f.risk.loss!r} has no gradient" if s.fitted else f"{g!r} has no prox as a whole"
-        able = "ADMM() or PDHG()" if s.fitted else "DavisYin(), ADMM() or PDHG()"
-        raise TypeError(f"{type(solver).__name__}() cannot solve this: {what}. Use {able}, or leave solver='auto'.")
+        raise TypeError(f"{type(solver).__name__}() cannot solve this: {what}. Use {able(f, s)}, or solver='auto'.")
 
 
 def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_steps: int, patience: int) -> Array:

@@ -210,6 +210,14 @@ def saddle(f: Smooth, penalty: Penalty, params: PyTree) -> Saddle:
     return Saddle(g, (*terms, fitted), fitted)
 
 
+def able(f: Smooth, s: Saddle) -> str:
+    """The names of the solvers that serve a problem with terms."""
+    names = ["DavisYin()"] if len(s.terms) == 1 == len(s.wholes) else []
+    if f.is_linear and (s.fitted is not None or f.is_bounded):
+        names.append("ADMM()")
+    return " or ".join(filter(None, (", ".join(names), "PDHG()")))
+
+
 def whole(penalty: Penalty, params: PyTree) -> Whole:
     """A penalty with a prox as a term."""
     parts = parts_on(penalty, params)

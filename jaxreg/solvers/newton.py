@@ -43,6 +43,12 @@ class Newton:
 
     The first σ is `scale`/L, multiplied by `growth` at each outer step; large values make outer steps few. Parameters
     must be one array; the intercept is eliminated by centring before. Raises TypeError for any other problem.
+
+    >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
+    >>> data, risk = (jnp.eye(2), jnp.array([3.0, -0.5])), jr.risk(jr.linear, jr.Squared())
+    >>> sol = jr.minimize(risk, 0.5 * jr.L1(), jnp.zeros(2), data, solver=jr.Newton())
+    >>> np.asarray(sol.params).round(3).tolist()
+    [2.0, 0.0]
     """
 
     scale: float = 1e4

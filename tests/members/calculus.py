@@ -32,6 +32,11 @@ def _gap_to_box(z):
     return cp.maximum(z - 0.5, -1.0 - z, 0.0)
 
 
+def _near_simplex(z, rest):
+    y = cp.Variable(z.shape)
+    return rest + cp.sum_squares(z - y), [y >= 0, cp.sum(y, axis=-1) == 1.0]
+
+
 MEMBERS = (
     Member(
         "elastic-net",
@@ -109,5 +114,17 @@ MEMBERS = (
         0.8 * jr.SquaredDistance(jr.Box(-1.0, 0.5)),
         VECTOR,
         lambda z: (0.4 * cp.sum_squares(_gap_to_box(z)), []),
+    ),
+    Member(
+        "squared-distance-ball",
+        0.8 * jr.SquaredDistance(jr.L2Ball(0.7)),
+        VECTOR,
+        lambda z: (0.4 * cp.square(cp.pos(cp.norm(z, 2) - 0.7)), []),
+    ),
+    Member(
+        "ridge-squared-distance",
+        (PER_FEATURE + 0.1) * jr.Ridge() + 2.0 * jr.SquaredDistance(jr.Simplex()),
+        MATRIX,
+        lambda z: _near_simplex(z, 0.5 * cp.sum_squares(z @ np.diag(np.sqrt(PER_FEATURE + 0.1)))),
     ),
 )

@@ -30,6 +30,17 @@ def test_the_conjugate_of_l1_is_a_box(dtype: np.dtype):
     same(jr.Conjugate(jr.L1()), jr.Box(-1.0, 1.0), dtype)
 
 
+def test_functions_that_are_least_at_zero_come_after_one_that_is_not(dtype: np.dtype):
+    """The other way round the prox would cross zero, or leave the domain."""
+    tilted, x = jr.Conjugate(jr.Box(0.2, 1.0)), np.array([0.1, -2.0], dtype)
+    for g in (jr.L1() + tilted, tilted + jr.L1()):
+        np.testing.assert_allclose(g.prox(x, 1.0), [0.0, -1.2], rtol=1e-6)
+    for g in (jr.L1(positive=True) + tilted, tilted + jr.L1(positive=True)):
+        assert np.array_equal(g.prox(x, 1.0), [0.0, 0.0])
+    with pytest.raises(TypeError, match="No exact prox"):
+        (tilted + tilted).prox(x, 1.0)
+
+
 def test_the_conjugate_of_ridge_is_ridge(dtype: np.dtype):
     same(jr.Conjugate(jr.Ridge()), jr.Ridge(), dtype)
 
@@ -56,6 +67,15 @@ def test_the_envelope_of_a_set_is_half_the_squared_distance(dtype: np.dtype):
 
 def test_the_envelope_of_ridge_is_a_weaker_ridge(dtype: np.dtype):
     same(jr.Envelope(3.0 * jr.Ridge(), 0.5), (3.0 / 2.5) * jr.Ridge(), dtype)
+
+
+def test_the_elastic_net_is_l1_regularised(dtype: np.dtype):
+    """prox_{t(g + ρ/2‖.‖²)}(x) = prox_{t/(1 + ρt) g}(x/(1 + ρt)), and its conjugate is the envelope of that of g."""
+    x, rho, t = (2 * np.random.default_rng(0).normal(size=20)).astype(dtype), 0.7, 0.4
+    net, units = 0.5 * jr.L1() + rho * jr.Ridge(), 64 * np.finfo(dtype).eps
+    np.testing.assert_allclose(net.prox(x, t), (0.5 * jr.L1()).prox(x / (1 + rho * t), t / (1 + rho * t)), atol=units)
+    envelope = jr.Envelope(jr.Conjugate(0.5 * jr.L1()), rho)
+    np.testing.assert_allclose(net.conjugate(x), envelope.value(x), rtol=units)
 
 
 def test_the_hessian_of_an_envelope(x64):

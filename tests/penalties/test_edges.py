@@ -97,6 +97,26 @@ def test_a_sum_without_a_theorem_names_its_parts(penalty: jr.Penalty, parts: tup
     assert all(part in str(error.value) for part in parts)
 
 
+def test_the_dual_of_what_is_left_alone_is_zero(dtype: np.dtype):
+    dual = jr.L1().dual({"intercept": np.ones(2, dtype)})
+    assert dual == 0 and dual.dtype == dtype
+
+
+def test_an_infinite_entry_leaves_no_finite_one_in_a_ball(dtype: np.dtype):
+    """The limit is unknown: NaN, while sets that know theirs give it."""
+    x = np.array([np.inf, 1.0, -2.0], dtype)
+    assert np.isnan(jr.L2Ball().prox(x)).all() and np.isnan(jr.L2Ball().prox(x, np.array([1.0, 2.0, 3.0], dtype))).all()
+    for g, low, high in (
+        (jr.NonNegative(), 0.0, np.inf),
+        (jr.Box(-1, 2), -1.0, 2.0),
+        (jr.L1(positive=True), 0, np.inf),
+    ):
+        assert g.prox(-x)[0] == low and g.prox(x)[0] == high
+    # Never a finite wrong number: all of the mass goes to the infinite entry, or NaN.
+    moved = np.asarray(jr.Simplex().prox(x))
+    assert np.isnan(moved).all() or np.array_equal(moved, [1.0, 0.0, 0.0])
+
+
 def test_nuclear_has_no_prox_in_a_metric():
     with pytest.raises(TypeError, match="diagonal metric"):
         jr.Nuclear().prox(np.ones((3, 4), "float32"), np.ones((3, 4), "float32"))

@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 from scipy.optimize import nnls
 
 import jaxreg as jr
+from jaxreg.solvers._loop import valid
 
 RISK = jr.risk(jr.linear, jr.Squared())
 X = np.linspace(-6.0, 6.0, 241)
@@ -254,6 +255,20 @@ OUT_OF_RANGE = (
 def test_parameters_out_of_range(penalty: jr.Penalty, message: str):
     with pytest.raises(ValueError, match=message):
         jr.minimize(RISK, 0.5 * penalty, np.zeros(2, "float32"), (np.eye(2, dtype="float32"), np.ones(2, "float32")))
+
+
+@pytest.mark.parametrize("penalty", [penalty for penalty, _ in OUT_OF_RANGE], ids=repr)
+def test_inside_transformations_they_are_a_status(penalty: jr.Penalty):
+    judged, x = jax.jit(valid), np.zeros(2, "float32")
+    assert not judged(0.5 * penalty, x)
+    assert judged(0.5 * type(penalty)(), x)
+
+
+def test_a_traced_gamma_out_of_range_is_invalid_input():
+    data = (np.eye(2, dtype="float32"), np.ones(2, "float32"))
+    for made in (jr.SCAD, jr.GroupSCAD):
+        fit = jax.jit(lambda gamma, made=made: jr.minimize(RISK, made(0.1, gamma=gamma), np.zeros(2), data).status)
+        assert fit(1.5) == jr.Status.INVALID_INPUT and fit(3.0) == jr.Status.CONVERGED
 
 
 def test_structure_out_of_range():

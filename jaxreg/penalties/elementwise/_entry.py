@@ -30,6 +30,11 @@ def shrunk(formula: Callable[..., Array], x: Array, *values: Any) -> Array:
     return jnp.where((x < 0) & (size != 0), -size, size)
 
 
+def within(floor: Any, *holds: Array) -> Array:
+    """A leaf's floor, NaN where a parameter is out of range: there is no raising inside transformations."""
+    return jnp.where(jnp.all(jnp.stack([jnp.all(jnp.asarray(h)) for h in holds])), floor, jnp.nan)
+
+
 def require(owner: str, name: str, value: Any, holds: Callable[[np.ndarray], Any], expected: str) -> None:
     """Raise ValueError unless every number of a concrete value is in range; tracers pass."""
     if not _validate.traced(value) and not np.all(holds(np.asarray(value, float))):

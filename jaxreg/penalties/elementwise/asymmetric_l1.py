@@ -10,7 +10,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import weigh
-from jaxreg.penalties.elementwise._entry import require, spread
+from jaxreg.penalties.elementwise._entry import require, spread, within
 
 
 @pytree
@@ -44,6 +44,10 @@ class AsymmetricL1(Leafwise):
     def leaf_dual_terms(self, u: Array) -> Array:
         """u/τ above zero, -u/(1 - τ) below."""
         return jnp.abs(u) / self._slope(u)
+
+    def leaf_floor(self) -> Any:
+        """1, if the parameter is in range."""
+        return within(1.0, jnp.asarray(self.quantile) > 0, jnp.asarray(self.quantile) < 1)
 
     def _slope(self, x: Array) -> Array:
         """τ where x > 0, 1 - τ elsewhere."""

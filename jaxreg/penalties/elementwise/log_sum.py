@@ -11,7 +11,7 @@ import numpy as np
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.elementwise._entry import of_size, require, shrunk
+from jaxreg.penalties.elementwise._entry import of_size, require, shrunk, within
 
 
 @pytree
@@ -42,6 +42,10 @@ class LogSum(Leafwise):
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """The global minimiser; an infinite step gives 0."""
         return shrunk(_root, x, step, self.epsilon)
+
+    def leaf_floor(self) -> Any:
+        """1, if the parameter is in range."""
+        return within(1.0, jnp.asarray(self.epsilon) > 0, jnp.isfinite(self.epsilon))
 
 
 @jax.custom_jvp

@@ -10,7 +10,7 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import weigh
-from jaxreg.penalties.elementwise._entry import of_size, require, shrunk
+from jaxreg.penalties.elementwise._entry import of_size, require, shrunk, within
 
 
 @pytree
@@ -48,7 +48,7 @@ class SCAD(Leafwise):
 
     def leaf_floor(self) -> Any:
         """The smallest strength."""
-        return jnp.min(jnp.asarray(self.strength))
+        return within(jnp.min(jnp.asarray(self.strength)), jnp.asarray(self.gamma) > 2)
 
 
 def _terms(size: Array, strength: Array, gamma: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.elementwise._entry import require, spread
+from jaxreg.penalties.elementwise._entry import require, spread, within
 
 
 @pytree
@@ -57,3 +57,7 @@ class SmoothL1(Leafwise):
         (delta,) = spread(u, self.delta)
         slack = 1 + 16 * jnp.finfo(u.dtype).eps
         return jnp.where(jnp.abs(u) > slack, jnp.inf, 0.5 * delta * jnp.square(u))
+
+    def leaf_floor(self) -> Any:
+        """1, if the parameter is in range."""
+        return within(1.0, jnp.asarray(self.delta) > 0, jnp.isfinite(self.delta))

@@ -51,7 +51,7 @@ class GroupMCP(Leafwise):
 
     def leaf_floor(self) -> Any:
         """The smallest strength."""
-        return jnp.min(jnp.asarray(self.strength))
+        return MCP(self.strength, self.gamma).leaf_floor()
 
 
 @pytree
@@ -90,7 +90,7 @@ class GroupSCAD(Leafwise):
 
     def leaf_floor(self) -> Any:
         """The smallest strength."""
-        return jnp.min(jnp.asarray(self.strength))
+        return SCAD(self.strength, self.gamma).leaf_floor()
 
 
 def _along(entry: Leafwise, axis: Any, x: Array, step: Any) -> Array:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
 from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._root import rise
 from jaxreg.penalties.sets._groups import Axis, total
-from jaxreg.penalties.sets._root import rise
 from jaxreg.penalties.sets._rounding import nothing
 
 

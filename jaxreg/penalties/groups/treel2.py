@@ -35,7 +35,7 @@ class TreeL2(Leafwise):
 
     `groups` lists the indices of every group on one `axis`; together they cover it. An entry of parameters with more
     axes is a slice, as in `GroupL2`. A group that leaves takes the groups inside along: a tree selects by branches,
-    and single entries with their groups give the sparse group lasso, here with a dual norm. `weights` (G,) are
+    and single entries with their groups give the sparse group lasso. `weights` (G,) are
     √(entries in the group) unless given; 0 leaves a group out. The prox is one block soft thresholding per group,
     from the leaves to the root (their Theorem 1), and the dual norm the smallest step whose prox is 0, found by
     Newton's steps on a convex function.

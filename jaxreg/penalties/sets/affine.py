@@ -22,9 +22,10 @@ class Affine(Leafwise):
     """The set {x: A x = b} for every group along an axis (`None`: the whole array, flattened).
 
     The matrix A is (equations, entries), the target b (equations,) or one row per group. The projection is
-    x - A⁺(A x - b), with the pseudo-inverse of A with rows of length 1: singular values below max(A.shape) roundings of
-    the largest count as zero, so that rows may repeat. An equation counts as met up to (17 + √(A.size)) roundings of
-    ‖row‖‖x‖ + |b|. The equations must have a solution; `check` raises ValueError where they have none.
+    x - A⁺(A x - b) (Beck 2017, Lemma 6.26), with the pseudo-inverse of A with rows of length 1: singular values below
+    max(A.shape) roundings of the largest count as zero, so that rows may repeat. An equation counts as met up to
+    (17 + √(A.size)) roundings of ‖row‖‖x‖ + |b|. The equations must have a solution; `check` raises ValueError where
+    they have none.
 
     >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> A = jnp.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])

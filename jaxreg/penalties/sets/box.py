@@ -16,6 +16,8 @@ from jaxreg.penalties._base import Leafwise
 class Box(Leafwise):
     """The set lower <= x <= upper, bounds being numbers or arrays that broadcast; value 0 inside, infinity outside.
 
+    The projection clips (Beck 2017, Lemma 6.26).
+
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.Box(-1.0, 1.0).prox(jnp.array([2.0, -0.5])).tolist()
     [1.0, -0.5]

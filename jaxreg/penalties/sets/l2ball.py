@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._root import rise
 from jaxreg.penalties.sets._groups import Axis, check_radius, length, per_group, ratios, size, total
-from jaxreg.penalties.sets._root import rise
 from jaxreg.penalties.sets._rounding import judged, least, nothing, slack
 
 
@@ -42,7 +42,7 @@ class L2Ball(Leafwise):
     def leaf_prox(self, x: Array, step: Any) -> Array:
         """Projection of every group."""
         inside, norm = self._inside(x), length(x, self.axis)
-        unit = x / jnp.where(norm == 0, 1.0, norm)
+        unit = x / jnp.where(norm == 0, 1.0, jnp.where(jnp.isinf(norm), jnp.nan, norm))
         radius = jnp.where(inside, 1.0, per_group(self.radius, norm))
         step = jnp.asarray(step, x.dtype)
         if step.ndim == 0 or step.shape == norm.shape:

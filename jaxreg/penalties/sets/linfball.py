@@ -17,6 +17,8 @@ from jaxreg.penalties.sets._groups import check_radius
 class LInfBall(Leafwise):
     """The set |x| <= radius, entry by entry: the radius broadcasts to the array, so that no axis is needed.
 
+    The projection clips (Beck 2017, Lemma 6.26).
+
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.LInfBall(1.0).prox(jnp.array([2.0, -0.5])).tolist()
     [1.0, -0.5]

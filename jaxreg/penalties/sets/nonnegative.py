@@ -15,6 +15,8 @@ from jaxreg.penalties._base import Leafwise
 class NonNegative(Leafwise):
     """The set x >= 0: value 0 inside, infinity outside; a strength does not change it.
 
+    The projection is max(x, 0) (Beck 2017, Lemma 6.26).
+
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> (0.5 * jr.L1() + jr.NonNegative()).prox(jnp.array([2.0, -2.0]), 1.0).tolist()
     [1.5, 0.0]

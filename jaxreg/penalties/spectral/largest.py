@@ -46,8 +46,8 @@ class SpectralNorm(Leafwise):
 class SpectralBall(Leafwise):
     """The set of matrices, on the last two axes, whose largest singular value is at most `radius`.
 
-    The value is 0 inside, to rounding, and infinite outside; the projection caps singular values. `radius` is a number
-    or an array (..., 1, 1).
+    The value is 0 inside, to rounding, and infinite outside; the projection caps singular values (Lewis 1995). `radius`
+    is a number or an array (..., 1, 1).
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> jr.SpectralBall(2.0).prox(jnp.diag(jnp.array([3.0, 1.0]))).round().astype(int).tolist()
