@@ -205,6 +205,23 @@ def test_splits_are_disjoint_and_whole():
         nn.split(parts.test, jax.random.key(0), 0.9, 0.1)
 
 
+def test_a_test_set_of_the_source_stays_whole():
+    rows, mask = nn.examples(np.arange(40.0)[:, None], np.ones((40, 1))), np.arange(40) % 5 == 2
+    first, other = (nn.split(rows, jax.random.key(seed), test=mask) for seed in (3, 4))
+    found = [np.asarray(part.x)[:, 0] for part in first]
+    assert [len(r) for r in found] == [24, 8, 8] and sorted(np.concatenate(found)) == list(range(40))
+    np.testing.assert_array_equal(np.sort(found[2]), np.flatnonzero(mask))
+    assert set(found[1]) != set(np.asarray(other.validation.x)[:, 0])
+    for wrong, said in (
+        (mask[:-1], "bool of shape \\(39,\\)"),
+        (mask.astype(int), "expected a share or one bool"),
+        (~mask, "test=a mask of 32 rows leave 0, 8 and 32"),
+        (mask & False, "leave 32, 8 and 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            nn.split(rows, jax.random.key(0), test=wrong)
+
+
 def test_bad_rows_are_named():
     for y, mask, said in (
         ({"a": np.ones(59)}, None, "task 'a' has y of shape"),
