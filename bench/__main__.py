@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -29,6 +30,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--case", metavar="NAME[,NAME]", type=lambda text: text.split(","), help="these cases alone")
     parser.add_argument("--list", action="store_true", help="the names of the cases, and nothing else")
     parser.add_argument("--data", type=Path, metavar="FILE.npz", help="your own X (n, p) and y (n,) instead")
+    parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="deep: CIFAR-10 from your folder, alone")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
     parser.add_argument("--repeats", type=int, metavar="N", help="warm runs of each (7; with --smoke 3)")
     parser.add_argument("--gap", type=float, default=TARGET, help="what the judge asks of everybody (1e-6)")
@@ -46,11 +48,15 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error(f"--data is for {', '.join(_FOLDS)}")
     if given.data is not None and not given.data.is_file():
         parser.error(f"there is no file {given.data}")
+    if given.cifar is not None and given.command != "deep":
+        parser.error("--cifar is for deep")
+    if given.cifar is not None and not given.cifar.is_dir():
+        parser.error(f"there is no folder {given.cifar}")
     try:
         given.cases = (
             list(chosen(given.command, given.smoke, given.data, given.case)) if given.command in _FOLDS else []
         )
-        named = {"tasks": tasks.cases, "multitask": multitask.cases, "deep": deep.cases}
+        named = {"tasks": tasks.cases, "multitask": multitask.cases, "deep": partial(deep.cases, cifar=given.cifar)}
         if given.command in named:
             named[given.command](given.smoke, given.case)
     except ValueError as error:
@@ -65,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{case.name} ({case.loss})" for case in given.cases))
         return 0
     if given.command == "deep":
-        return deep.main(given.smoke, given.out, given.case, given.only)
+        return deep.main(given.smoke, given.out, given.case, given.only, given.cifar)
     if given.command == "links":
         return links.main(given.smoke, given.out, given.repeats)
     with jax.enable_x64(True):

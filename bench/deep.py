@@ -17,7 +17,7 @@ import optax
 import jaxreg as jr
 from bench.table import told
 from jaxreg import nn
-from jaxreg.datasets import ImageTasks, load_digits_tasks, make_overlaid_digits
+from jaxreg.datasets import ImageTasks, load_cifar10, load_digits_tasks, make_overlaid_digits
 
 BASES = ("Weighting", "Stateful", "Rowwise")
 FOR_MANY_TASKS = ("Krum", "TrimmedMean")
@@ -36,7 +36,7 @@ class Size(NamedTuple):
     batch_size: int = 64
 
 
-FULL, SMOKE = Size((32, 64), 1200, 5, 8), Size((4, 8), 240, 2, 2)
+FULL, CIFAR, SMOKE = Size((32, 64), 1200, 5, 8), Size((32, 64), 60_000, 5, 8), Size((4, 8), 240, 2, 2)
 CASES: dict[str, Callable[[], ImageTasks]] = {
     "digits": load_digits_tasks,
     "overlaid-digits": make_overlaid_digits,
@@ -104,13 +104,22 @@ def play(name: str, net: Any, data: ImageTasks, split: nn.Split, size: Size, giv
     return Result(data.name, name, found.tasks, accuracy, nan, seconds / steps, nan, max(spent, 0.0), skipped)
 
 
+def parted(data: ImageTasks, rows: int) -> nn.Split:
+    """So many images; of a source with its own test set the first of either part, in their proportion."""
+    n = len(data.x)
+    test = np.zeros(n, bool) if data.test is None else data.test
+    parts = [np.flatnonzero(part) for part in (~test, test)]
+    first = np.concatenate([part[: len(part) * min(rows, n) // n] for part in parts])
+    images = nn.examples(data.x[first], {task: y[first] for task, y in data.y.items()})
+    return nn.split(images, jax.random.key(0), **({} if data.test is None else {"test": test[first]}))
+
+
 def compare(data: ImageTasks, size: Size, smoke: bool, only: set[str] | None = None) -> Iterator[Result]:
     """Every player on the same rows, beside the single tasks and beside the plain sum.
 
     `only` names players, weightings by their own names, of which those two are always there.
     """
-    rows = nn.examples(data.x[: size.rows], {task: y[: size.rows] for task, y in data.y.items()})
-    split = nn.split(rows, jax.random.key(0))
+    split = parted(data, size.rows)
     baseline, plain = None, None
     for name, net, given in players(size, data, smoke):
         if only is not None and not {name.rpartition(", ")[2]} & {*only, "single task", "hard sharing"}:
@@ -133,22 +142,27 @@ def cells(found: Result) -> tuple[str, ...]:
     return (found.problem, found.player, each, f"{found.delta_m:+.2f}", *times)
 
 
-def cases(smoke: bool, names: list[str] | None) -> list[str]:
-    """The cases asked for. Raises ValueError for one that does not exist."""
-    wrong = [name for name in names or [] if name not in CASES]
+def cases(smoke: bool, names: list[str] | None, cifar: Path | None = None) -> dict[str, Callable[[], ImageTasks]]:
+    """The cases asked for, CIFAR-10 alone where its folder is given. Raises ValueError for one that does not exist."""
+    there = CASES if cifar is None else {"cifar": partial(load_cifar10, cifar)}
+    wrong = [name for name in names or [] if name not in there]
     if wrong:
-        raise ValueError(f"no case {wrong[0]}; there are {', '.join(CASES)}")
-    return ["digits"] if smoke else names or list(CASES)
+        more = "; cifar by --cifar FOLDER" if cifar is None else ""
+        raise ValueError(f"no case {wrong[0]}; there are {', '.join(there)}{more}")
+    return {name: there[name] for name in names or list(there)[: 1 if smoke else None]}
 
 
-def main(smoke: bool, out: Path, names: list[str] | None, only: set[str] | None = None) -> int:
+def main(
+    smoke: bool, out: Path, names: list[str] | None, only: set[str] | None = None, cifar: Path | None = None
+) -> int:
     """Run the benchmark, written after every player; 1 if a step was left out because something was not finite."""
-    size = SMOKE if smoke else FULL
-    file = out / f"deep-{'smoke' if smoke else '-'.join(names or ['all'])}.json"
+    size = SMOKE if smoke else FULL if cifar is None else CIFAR
+    chosen = cases(smoke, names, cifar)
+    file = out / f"deep-{'smoke' if smoke else 'all' if len(chosen) == len(CASES) else '-'.join(chosen)}.json"
     title = (
         f"deep: {size.seeds} seeds in one vmap, {size.rows} images, {size.epochs} epochs, filters {size.filters}; "
         "mean ± sd (ddof 1) over seeds; Δm over single tasks, above 0 is better; a step is of all seeds"
     )
-    each = (compare(CASES[name](), size, smoke, only) for name in cases(smoke, names))
+    each = (compare(load(), size, smoke, only) for load in chosen.values())
     results = told(chain.from_iterable(each), file, title, _COLUMNS, cells)
     return int(any(found.skipped for found in results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import reduce
@@ -57,6 +58,16 @@ def is_key(x: Any) -> bool:
 def numbers(x: Any) -> np.ndarray:
     """An array in the host's memory, random keys by their data."""
     return np.asarray(jax.random.key_data(x) if is_key(x) else x)
+
+
+def digest(tree: PyTree) -> str:
+    """The SHA-256 of a tree's numbers, dtypes and shapes."""
+    found = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        held = numbers(leaf)
+        found.update(f"{held.dtype}{held.shape}".encode())
+        found.update(np.ascontiguousarray(held).data)
+    return found.hexdigest()
 
 
 def add_scale(x: PyTree, scale: Any, y: PyTree) -> PyTree:

@@ -52,7 +52,7 @@ def load(folder: str | Path, like: PyTree | Callable[[int], PyTree]) -> tuple[in
     if [(a.shape, a.dtype) for a in read] != [(a.shape, a.dtype) for a in wanted]:
         raise ValueError(
             f"load: the checkpoint in {folder} holds {len(read)} arrays that do not fit the {len(wanted)} asked for; "
-            "it was written by another network, optimizer, number of seeds or tasks. Use a new folder."
+            "it was written by another network, optimizer, weighting, number of seeds or tasks. Use a new folder."
         )
     return step, jax.tree.unflatten(form, [_keyed(a, leaf) for a, leaf in zip(read, leaves, strict=True)])
 

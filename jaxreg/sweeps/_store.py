@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxreg import _files, _tree
@@ -59,16 +58,9 @@ def marked(program: str, fit: Any, axes: Axes, batch_size: int) -> dict[str, Any
         "format": "jaxreg.sweep",
         "version": 1,
         "program": hashlib.sha256(program.encode()).hexdigest(),
-        "data": _digest(fit),
-        "axes": {name: [size, _digest(axes.values[name])] for name, size in zip(axes.names, axes.sizes, strict=True)},
+        "data": _tree.digest(fit),
+        "axes": {
+            name: [size, _tree.digest(axes.values[name])] for name, size in zip(axes.names, axes.sizes, strict=True)
+        },
         "batch_size": batch_size,
     }
-
-
-def _digest(tree: Any) -> str:
-    found = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        held = _tree.numbers(leaf)
-        found.update(f"{held.dtype}{held.shape}".encode())
-        found.update(np.ascontiguousarray(held).data)
-    return found.hexdigest()

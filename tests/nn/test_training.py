@@ -1,5 +1,7 @@
 """Training: seeds in a vmap, missing labels, steps that are not finite, weightings, resuming to the bit."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -256,10 +258,34 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path):
     resumed = fit(4, checkpoint=tmp_path)
     for name in ("params", "last", "train", "validation", "test", "best"):
         jax.tree.map(np.testing.assert_array_equal, getattr(resumed, name), getattr(whole, name))
-    with pytest.raises(ValueError, match="another key"):
-        fit(5, checkpoint=tmp_path, key=jax.random.key(9))
+    for given, said in (
+        ({"key": jax.random.key(9)}, "key"),
+        ({"batch_size": 12}, "batch_size"),
+        ({"weighting": jr.weightings.UPGrad()}, "weighting"),
+        ({"penalty": jr.Ridge()}, "penalty"),
+    ):
+        with pytest.raises(ValueError, match=f"another run \\(its {said} differs\\)"):
+            fit(5, checkpoint=tmp_path, **given)
+    other = DATA._replace(train=DATA.train.take(np.arange(36)[::-1]))
+    with pytest.raises(ValueError, match="its data differs"):
+        nn.fit(NET, LOSS, other, ADAM, key=KEY, seeds=2, epochs=5, batch_size=9, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="do not fit"):
         fit(5, checkpoint=tmp_path, seeds=3)
+
+
+def test_progress_tells_the_epochs_and_losses_and_what_it_needs(capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "120")
+    quiet = fit()
+    assert capsys.readouterr().out == ""
+    seen = fit(progress=True)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "3/3 epochs validation loss by task" in told
+    assert all(f"{loss:.4g}" in told for loss in seen.validation[:, -1].mean(0))
+    np.testing.assert_array_equal(seen.validation, quiet.validation)
+    monkeypatch.setitem(sys.modules, "rich.progress", None)
+    with pytest.raises(ModuleNotFoundError, match="progress=True needs rich"):
+        fit(progress=True)
 
 
 def test_a_missing_checkpoint_is_said(tmp_path):
@@ -273,6 +299,23 @@ def test_splits_are_disjoint_and_whole():
     assert [len(r) for r in rows] == [26, 10, 4] and sorted(np.concatenate(rows)) == list(range(40))
     with pytest.raises(ValueError, match="every part needs one"):
         nn.split(parts.test, jax.random.key(0), 0.9, 0.1)
+
+
+def test_a_test_set_of_the_source_stays_whole():
+    rows, mask = nn.examples(np.arange(40.0)[:, None], np.ones((40, 1))), np.arange(40) % 5 == 2
+    first, other = (nn.split(rows, jax.random.key(seed), test=mask) for seed in (3, 4))
+    found = [np.asarray(part.x)[:, 0] for part in first]
+    assert [len(r) for r in found] == [24, 8, 8] and sorted(np.concatenate(found)) == list(range(40))
+    np.testing.assert_array_equal(np.sort(found[2]), np.flatnonzero(mask))
+    assert set(found[1]) != set(np.asarray(other.validation.x)[:, 0])
+    for wrong, said in (
+        (mask[:-1], "bool of shape \\(39,\\)"),
+        (mask.astype(int), "expected a share or one bool"),
+        (~mask, "test=a mask of 32 rows leave 0, 8 and 32"),
+        (mask & False, "leave 32, 8 and 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            nn.split(rows, jax.random.key(0), test=wrong)
 
 
 def test_bad_rows_are_named():

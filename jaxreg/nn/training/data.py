@@ -71,27 +71,44 @@ def examples(x: Any, y: Any, mask: Any = None) -> Examples:
     return Examples(x, jnp.stack([p[0] for p in made.values()], 1), jnp.stack([p[1] for p in made.values()], 1))
 
 
-def split(rows: Examples, key: Array, validation: float = 0.2, test: float = 0.2) -> Split:
+def split(rows: Examples, key: Array, validation: float = 0.2, test: Any = 0.2) -> Split:
     """Part rows at random into training, validation and test; every row goes to exactly one of the three.
 
-    The shares are rounded to whole rows. Raises ValueError unless each part gets a row.
+    `test` is a share too, or a mask (n,), True for the rows of a test set that the source has chosen, such as
+    `ImageTasks.test`; then the others alone are parted. Shares are of all rows, rounded to whole ones.
+
+    Raises ValueError unless each part gets a row, and for a mask that is not one bool per row.
 
     >>> import jax, numpy as np
     >>> from jaxreg import nn
-    >>> parts = nn.split(nn.examples(np.ones((10, 2), "float32"), np.ones((10, 3))), jax.random.key(0))
-    >>> [len(part) for part in parts]
+    >>> rows = nn.examples(np.ones((10, 2), "float32"), np.ones((10, 3)))
+    >>> [len(part) for part in nn.split(rows, jax.random.key(0))]
     [6, 2, 2]
+    >>> [len(part) for part in nn.split(rows, jax.random.key(0), test=np.arange(10) >= 7)]
+    [5, 2, 3]
     """
     n = len(rows)
-    held, last = round(validation * n), round(test * n)
+    order, listed = jax.random.permutation(key, n), np.ndim(test) > 0
+    if listed:
+        chosen = _mask(test, n)
+        order = order[jnp.argsort(jnp.asarray(chosen)[order], stable=True)]
+    held, last = round(validation * n), int(chosen.sum()) if listed else round(test * n)
     if min(held, last, n - held - last) < 1:
+        share = f"a mask of {last} rows" if listed else test
         raise ValueError(
-            f"split: {n} rows with validation={validation} and test={test} leave {n - held - last}, {held} and {last} "
+            f"split: {n} rows with validation={validation} and test={share} leave {n - held - last}, {held} and {last} "
             "rows; every part needs one."
         )
-    order = jax.random.permutation(key, n)
-    parts = jnp.split(order, (n - held - last, n - last))
-    return Split(*(rows.take(part) for part in parts))
+    return Split(*(rows.take(part) for part in jnp.split(order, (n - held - last, n - last))))
+
+
+def _mask(test: Any, n: int) -> np.ndarray:
+    found = np.asarray(test)
+    if found.shape != (n,) or found.dtype != bool:
+        raise ValueError(
+            f"split: test is {found.dtype} of shape {found.shape}, expected a share or one bool for each of {n} rows."
+        )
+    return found
 
 
 def _by_task(value: Any, name: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
 from jaxreg.metrics import mean_and_sd
 from jaxreg.nn import checkpoint as store
@@ -89,7 +92,8 @@ def fit(
     `chunk`: as in `train_step`. Every seed has its own start and its own order of the rows; an epoch drops the rows
     that do not fill a batch. The test rows are used once, at the end. With `checkpoint`, a folder, the state is written
     after every epoch and a later call with the same arguments goes on where it stopped, to the same bits; more `epochs`
-    may be asked for.
+    may be asked for. Raises ValueError where the folder's run had another key, batch size, data, weighting, penalty,
+    `shared` or `per`.
 
     >>> import jax, numpy as np, optax, jaxreg as jr
     >>> from jaxreg import nn
@@ -107,14 +111,15 @@ def fit(
     tasks = _tasks(net, lanes.state.params, data.train)
     history, done = History.of(seeds, len(tasks), metric is not None), 0
     if checkpoint is not None:
-        lanes, history, done = _resumed(checkpoint, key, plan, lanes, history)
+        mark = _marked(key, plan, rules, data)
+        lanes, history, done = _resumed(checkpoint, mark, lanes, history)
     with shown(progress, epochs, done) as report:
         for number in range(done, epochs):
             lanes, found = epoch(plan, lanes, data.train, data.validation, rules)
             history = history.grown(found)
             report(history.validation[:, -1])
             if checkpoint is not None:
-                store.save(checkpoint, number + 1, _kept(key, plan, lanes, history))
+                store.save(checkpoint, number + 1, (mark, lanes, history))
     return _result(plan, rules, tasks, lanes, history, data.test)
 
 
@@ -145,21 +150,29 @@ def _tasks(net: Network, params: PyTree, rows: Examples) -> tuple[str, ...]:
     return found[0]
 
 
-def _kept(key: Array, plan: Plan, lanes: Lane, history: History) -> tuple[Any, ...]:
-    """What a checkpoint holds: what the run was asked for, and how far it came."""
-    return key, np.array([plan.batch_size]), lanes, history
+def _marked(key: Array, plan: Plan, rules: Rules, data: Split) -> dict[str, np.ndarray]:
+    """What tells one run from another; an address in a repr does not, as it is another in every process."""
+    texts = {"weighting": rules.weighting, "penalty": rules.penalty, "shared": plan.shared, "per": plan.per}
+    digests = {name: hashlib.sha256(re.sub(" at 0x[0-9a-f]+", "", repr(x)).encode()) for name, x in texts.items()}
+    return {
+        "key": np.asarray(jax.random.key_data(key)),
+        "batch_size": np.array([plan.batch_size]),
+        "data": np.frombuffer(bytes.fromhex(_tree.digest(data)), np.uint8),
+        **{name: np.frombuffer(digest.digest(), np.uint8) for name, digest in digests.items()},
+    }
 
 
-def _resumed(folder: str | Path, key: Array, plan: Plan, lanes: Lane, history: History) -> tuple[Lane, History, int]:
+def _resumed(
+    folder: str | Path, mark: dict[str, np.ndarray], lanes: Lane, history: History
+) -> tuple[Lane, History, int]:
     if store.latest(folder) is None:
         return lanes, history, 0
-    done, (old_key, old_size, lanes, history) = store.load(
-        folder, lambda epochs: _kept(key, plan, lanes, history.blank(epochs))
-    )
-    same = np.array_equal(jax.random.key_data(old_key), jax.random.key_data(key)) and old_size[0] == plan.batch_size
-    if not same:
+    done, (found, lanes, history) = store.load(folder, lambda epochs: (mark, lanes, history.blank(epochs)))
+    other = [name for name, value in mark.items() if not np.array_equal(found[name], value)]
+    if other:
         raise ValueError(
-            f"fit: the checkpoint in {folder} has another key or batch_size; use a new folder, or the same ones."
+            f"fit: the checkpoint in {folder} is of another run (its {', '.join(other)} differs); use a new folder, or "
+            "the same arguments."
         )
     return lanes, jax.tree.map(np.asarray, history), done
 
