@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 
@@ -33,8 +33,8 @@ def fit_tasks(
 
     `model` is one of `jaxreg.multitask_models`, `loss` defaults to `Squared()`. With `standardise` features are scaled
     to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
-    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise; `Stages` take `tol` alone. Solver and
-    the rest are as in `minimize`.
+    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise. Solver and the rest are as in
+    `minimize`, for `Stages` in each of them.
 
     >>> import numpy as np, jaxreg as jr
     >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")
@@ -48,20 +48,14 @@ def fit_tasks(
     if center is not None and scale is not None:
         X = (X - center[None, None]) / scale[None, None]
     given = Tasks((X, y), tasks.weights, tasks.ids)
+    how: dict[str, Any] = {"solver": solver, "tol": tol, "max_steps": max_steps, "on_fail": on_fail}
     if isinstance(model, Stages):
-        staged = model.fit(given, loss, task_weights, tol=float(tol))
+        staged = model.fit(given, loss, task_weights, **how)
         return FittedTasks.of(staged.model, staged.fit, given, center=center, scale=scale, loss=loss)
-    solution = minimize(
-        model.risk(loss, task_weights),
-        model.penalty,
-        _start(model, given, key),
-        given.data,
-        given.weights,
-        solver=PANOC() if solver is None and isinstance(model, FactorModel) else solver,
-        tol=tol,
-        max_steps=max_steps,
-        on_fail=on_fail,
-    )
+    if solver is None and isinstance(model, FactorModel):
+        how["solver"] = PANOC()
+    risk = model.risk(loss, task_weights)
+    solution = minimize(risk, model.penalty, _start(model, given, key), given.data, given.weights, **how)
     return FittedTasks.of(model, solution, given, center=center, scale=scale, loss=loss)
 
 

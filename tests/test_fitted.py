@@ -109,6 +109,14 @@ def test_every_kind_of_model_is_kept(name: str, x64):
         np.testing.assert_allclose(again.predict(T.data[0][0], "oslo"), fit.predict(T.data[0][0], "oslo"), rtol=1e-6)
 
 
+@pytest.mark.parametrize("model", [mm.capped_features(0.1, 1.0), mm.dirty(0.2, 0.1)])
+def test_solver_steps_and_what_failure_does_are_passed_on(model, x64):
+    how = {"solver": jr.FISTA(), "max_steps": 1, "tol": 1e-12}
+    assert jr.fit_tasks(model, sample(), on_fail="ignore", **how).status == jr.Status.MAX_STEPS
+    with pytest.raises(RuntimeError, match="did not converge"):
+        jr.fit_tasks(model, sample(), on_fail="raise", **how)
+
+
 @pytest.mark.parametrize(
     "loss", [jr.Squared(), jr.Huber(0.1), jr.per_task([jr.Squared(), jr.Logistic(), jr.Huber(2.0)])]
 )
