@@ -166,7 +166,7 @@ def test_a_path_and_its_folds_are_certified_and_equal_fits_one_by_one(x64):
         (lambda: mm.clustered(2, 1.0, -0.1).penalty.check(), "epsilon is -0.1"),
         (lambda: mm.factors(0, 1.0, 1.0), "size is 0"),
         (lambda: mm.root_features(1.0, 0.0), "epsilon is 0.0, expected numbers > 0"),
-        (lambda: mm.multi_level(1.0, 1.0, -0.1), "epsilon is -0.1"),
+        (lambda: mm.multi_level(1.0, 1.0, -0.2), "epsilon is -0.2"),
         (lambda: mm.low_rank(np.nan), "rank is nan"),
         (lambda: mm.graph(1.0, np.diag([1.0, -1.0])), "no negative eigenvalue"),
     ],
