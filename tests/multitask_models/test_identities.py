@@ -99,6 +99,25 @@ def test_robust_models_have_their_first_part_as_their_end(x64):
     np.testing.assert_allclose(coef(mm.robust(0.3, 1e3), T), coef(mm.low_rank(0.3), T), atol=1e-4)
 
 
+def test_adaptive_strengths_pool_the_tasks_that_agree(x64):
+    """A task is left common where its gradient is within C √(d/nₜ), or within nₜ times that where tasks weigh nₜ."""
+    rng = np.random.default_rng(4)
+    given = []
+    for t, m in enumerate((20, 30, 25, 40, 30)):
+        X = rng.normal(size=(m, FEATURES))
+        given.append((X, X @ (np.ones(FEATURES) + 3.0 * (t == 4)) + 0.1 * rng.normal(size=m)))
+    T = jr.tasks(given)
+    own = np.asarray(jr.adaptive_strengths(T.weights, FEATURES, 0.5))
+    for strengths, weights in ((own, None), (np.asarray(T.counts) * own, T.counts)):
+        model = mm.adaptive(strengths.tolist(), intercept=False)
+        risk = model.risk(task_weights=weights)
+        sol = jr.minimize(risk, model.penalty, model.init(T.data), T.data, T.weights, tol=1e-10)
+        pooled = (np.asarray(sol.params["own"]) == 0).all(1)
+        assert pooled.tolist() == [True] * 4 + [False]
+        sizes = np.linalg.norm(jax.grad(risk)(sol.params, T.data, T.weights)["own"], axis=1)
+        assert (sizes[pooled] < strengths[pooled]).all() and sizes[4] == pytest.approx(strengths[4], rel=1e-4)
+
+
 @pytest.mark.parametrize("make", [mm.joint_features, mm.low_rank, lambda s: mm.dirty(s, 2 * s, "l2")])
 def test_one_task_is_the_lasso_or_a_norm(make, x64):
     T = sample(1)
