@@ -10,14 +10,15 @@ from typing import NoReturn
 
 from jaxreg.cli._app import run
 from jaxreg.cli._errors import InputError
-from jaxreg.cli._named import DEFAULT, NAMED
+from jaxreg.cli._named import ALIASES, DEFAULT, NAMED
 
 _ABOUT = """Compare ways of sharing between tasks: one pooled model, independent ridge, lasso and elastic net, and by
 default joint features, low rank, and shrinkage towards the tasks' mean; --sharing names others. Each is cross-validated
 over a path of strengths on the same folds, then judged on the same held-out rows; a way of sharing with two strengths
-is tried at three mixes of them. Within a method all tasks use one strength; "independent" means that nothing couples
-them. Intercepts are each task's own and free, but "towards the mean" shrinks them too. Several targets are one task
-each. Tables, plots and coefficients are written to --out."""
+is tried at three mixes of them. graph couples all pairs of tasks alike; temporal and fused_sparse_group take the tasks
+in the sorted order of their ids, several targets in the order given. Within a method all tasks use one strength;
+"independent" means that nothing couples them. Intercepts are each task's own and free, but "towards the mean" shrinks
+them too. Several targets are one task each. Tables, plots and coefficients are written to --out."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
         "--sharing",
         metavar="NAME[,NAME]|all",
         help=f"the ways of sharing, by the names of jaxreg.multitask_models (default {','.join(DEFAULT)}): "
-        + ", ".join(NAMED),
+        + ", ".join(NAMED)
+        + "; "
+        + ", ".join(f"{alias} is {name}" for alias, name in ALIASES.items()),
     )
     add("--folds", type=int, default=5, help="folds of the cross-validation, within each task (5)")
     add("--strengths", type=int, default=60, help="strengths on each path (60)")

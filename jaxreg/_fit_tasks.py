@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array, ArrayLike, PyTree
@@ -26,15 +28,19 @@ def fit_tasks(
     solver: Solver | Literal["auto"] | None = None,
     tol: ArrayLike = 1e-6,
     max_steps: int = 10_000,
+    init: PyTree | FittedTasks | None = None,
     key: Array | None = None,
+    names: Sequence[str] | None = None,
     on_fail: OnFail = "warn",
 ) -> FittedTasks:
     """Fit a named multi-task model to tasks and keep what predicts: min Σₜ vₜ fₜ(wₜ) + penalty(W).
 
     `model` is one of `jaxreg.multitask_models`, `loss` defaults to `Squared()`. With `standardise` features are scaled
     to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
-    `FactorModel` needs a `key` and is solved by `PANOC()` unless told otherwise; `Stages` take `tol` alone. Solver and
-    the rest are as in `minimize`.
+    `FactorModel` needs a `key` or an `init` and is solved by `PANOC()` unless told otherwise. `init` are parameters
+    in the form of `model.init`, or a fit of the same parts, in units of the features as they are fitted; `names` are
+    the features'. Solver and the rest are as in `minimize`, for `Stages` in each of them. Raises ValueError for an
+    `init` without a part that the model has.
 
     >>> import numpy as np, jaxreg as jr
     >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")
@@ -48,29 +54,40 @@ def fit_tasks(
     if center is not None and scale is not None:
         X = (X - center[None, None]) / scale[None, None]
     given = Tasks((X, y), tasks.weights, tasks.ids)
+    how: dict[str, Any] = {"solver": solver, "tol": tol, "max_steps": max_steps, "on_fail": on_fail}
+    about: dict[str, Any] = {"center": center, "scale": scale, "loss": loss, "names": names}
+    start = _start(model, given, key, init)
     if isinstance(model, Stages):
-        staged = model.fit(given, loss, task_weights, tol=float(tol))
-        return FittedTasks.of(staged.model, staged.fit, given, center=center, scale=scale, loss=loss)
-    solution = minimize(
-        model.risk(loss, task_weights),
-        model.penalty,
-        _start(model, given, key),
-        given.data,
-        given.weights,
-        solver=PANOC() if solver is None and isinstance(model, FactorModel) else solver,
-        tol=tol,
-        max_steps=max_steps,
-        on_fail=on_fail,
-    )
-    return FittedTasks.of(model, solution, given, center=center, scale=scale, loss=loss)
+        staged = model.fit(given, loss, task_weights, init=start, **how)
+        return FittedTasks.of(staged.model, staged.fit, given, **about)
+    if solver is None and isinstance(model, FactorModel):
+        how["solver"] = PANOC()
+    risk = model.risk(loss, task_weights)
+    solution = minimize(risk, model.penalty, start, given.data, given.weights, **how)
+    return FittedTasks.of(model, solution, given, **about)
 
 
-def _start(model: TaskModel | FactorModel, tasks: Tasks, key: Array | None) -> PyTree:
-    if not isinstance(model, FactorModel):
-        return model.init(tasks.data)
-    if key is None:
-        raise ValueError("fit_tasks: factors start at random: give key=jax.random.key(0), or another.")
-    return model.init(tasks.data, key)
+def _start(model: TaskModel | FactorModel | Stages, tasks: Tasks, key: Array | None, init: Any) -> PyTree:
+    if init is not None and not isinstance(init, FittedTasks):
+        return init
+    if isinstance(model, FactorModel):
+        if key is None and init is None:
+            raise ValueError("fit_tasks: factors start at random: give key=jax.random.key(0), or another.")
+        form = model.init(tasks.data, jax.random.key(0) if key is None else key)
+    else:
+        form = (model.linear if isinstance(model, Stages) else model).init(tasks.data)
+    return form if init is None else _resumed(form, init)
+
+
+def _resumed(form: PyTree, fit: FittedTasks) -> PyTree:
+    """A fit's parameters in the form given."""
+    if not isinstance(form, dict):
+        return fit.coef
+    held = {"coef": fit.coef, "intercept": fit.intercept, **fit.parts}
+    missing = sorted(form.keys() - held.keys())
+    if missing:
+        raise ValueError(f"fit_tasks: init has no {missing[0]!r}, which the model is made of; it has {sorted(held)}.")
+    return {name: held[name] for name in form}
 
 
 def _moments(tasks: Tasks) -> tuple[Array, Array]:

@@ -14,21 +14,33 @@ from jaxreg import _files, losses
 from jaxreg.losses import Loss, per_task
 from jaxreg.losses.per_task import PerTask
 
-FORMAT, VERSION = "jaxreg.FittedTasks", 1
+FORMAT, VERSION, READ = "jaxreg.FittedTasks", 2, (1, 2)
 ARRAYS = ("coef", "intercept", "center", "scale", "counts", "gap", "status")
+PART = "part."
 
 
-def write(path: str | Path, arrays: dict[str, Any], ids: tuple[Any, ...], loss: Loss) -> None:
+def write(
+    path: str | Path,
+    arrays: dict[str, Any],
+    parts: dict[str, Any],
+    ids: tuple[Any, ...],
+    names: tuple[str, ...] | None,
+    loss: Loss,
+) -> None:
     """Write a file whole or not at all. Raises TypeError for ids or a loss that JSON cannot keep."""
     for name in ids:
         if not isinstance(name, str | int | float) or (isinstance(name, float) and not math.isfinite(name)):
             raise TypeError(f"save: task id {name!r} is {type(name).__name__}, expected text or finite numbers.")
-    about = {"format": FORMAT, "version": VERSION, "ids": list(ids), "loss": _described(loss)}
-    _files.write_npz(path, {"about": np.array(json.dumps(about)), **arrays})
+    about = {"format": FORMAT, "version": VERSION, "ids": list(ids), "names": names, "loss": _described(loss)}
+    named = {f"{PART}{name}": value for name, value in parts.items()}
+    _files.write_npz(path, {"about": np.array(json.dumps(about)), **arrays, **named})
 
 
-def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss]:
-    """Arrays, ids and loss. Raises ValueError for a file that is broken, foreign or of a newer version."""
+def read(path: str | Path) -> dict[str, Any]:
+    """All fields of a fit; version 1 knew neither parts nor names.
+
+    Raises ValueError for a file that is broken, foreign or of a newer version.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"load: there is no file {path}.")
     try:
@@ -36,13 +48,16 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], tuple[Any, ...], Loss
         about = json.loads(str(found.pop("about")))
         if about["format"] != FORMAT:
             raise ValueError(f"its format is {about['format']!r}")
-        if about["version"] != VERSION:
-            raise ValueError(f"its version is {about['version']!r}, this jaxreg reads {VERSION}; update jaxreg")
-        ids, loss = tuple(about["ids"]), _built(about["loss"])
+        if about["version"] not in READ:
+            raise ValueError(f"its version is {about['version']!r}, this jaxreg reads {READ}; update jaxreg")
+        ids, names = tuple(about["ids"]), about.get("names")
+        parts = {name.removeprefix(PART): found.pop(name) for name in list(found) if name.startswith(PART)}
         _check(found, ids)
+        _check_parts(parts, names, found["coef"].shape[-1])
+        loss = _built(about["loss"])
     except _files.BROKEN as error:
         raise ValueError(f"load: {path} is no file of FittedTasks.save that can be read: {error}.") from error
-    return found, ids, loss
+    return {**found, "parts": parts, "ids": ids, "names": names and tuple(names), "loss": loss}
 
 
 def _check(found: dict[str, np.ndarray], ids: tuple[Any, ...]) -> None:
@@ -63,6 +78,14 @@ def _check(found: dict[str, np.ndarray], ids: tuple[Any, ...]) -> None:
             raise ValueError(f"{name} is {found[name].dtype} of shape {found[name].shape}, expected numbers {shape}")
     if len(set(ids)) != tasks:
         raise ValueError("its task ids repeat")
+
+
+def _check_parts(parts: dict[str, np.ndarray], names: Any, features: int) -> None:
+    for name, part in parts.items():
+        if part.dtype.kind != "f" or part.ndim not in (1, 2):
+            raise ValueError(f"its part {name} is {part.dtype} of shape {part.shape}, expected one or two axes")
+    if names is not None and not (len(set(names)) == len(names) == features and all(isinstance(n, str) for n in names)):
+        raise ValueError(f"it has {len(names)} names, expected {features} distinct ones")
 
 
 def _described(loss: Loss) -> Any:

@@ -147,7 +147,7 @@ def problem(
         _check_weights(where, np.asarray(w))
     if not traced(X, y, w):
         for name, value in (*((("X"), x) for x in jax.tree.leaves(X)), ("y", y)):
-            _check_finite(where, name, np.asarray(value), np.asarray(w), tasks)
+            _check_finite(where, name, np.asarray(value), np.asarray(w))
     if weights is None or (not traced(w) and np.all(np.asarray(w) > 0)):
         return (X, y), w
     return (jax.tree.map(lambda x: _blank(x, w), X), _blank(y, w)), w
@@ -179,17 +179,15 @@ def _check_weights(where: str, w: np.ndarray) -> None:
         raise ValueError(f"{where}: all weights are 0, so that no row counts.")
 
 
-def _check_finite(where: str, name: str, value: np.ndarray, w: np.ndarray, tasks: bool) -> None:
+def _check_finite(where: str, name: str, value: np.ndarray, w: np.ndarray) -> None:
     with np.errstate(all="ignore"):
         if value.dtype.kind != "f" or np.isfinite(value.sum(0)).all() or np.all(np.isfinite(value)):
             return
     bad = ~np.isfinite(value.reshape(*w.shape, -1)).all(-1) & (w > 0)
     if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
-        place = f"task {first[0]}, row {first[1]}" if tasks else f"row {first[0]}"
         raise ValueError(
-            f"{where}: {name} has NaN or infinite entries in {int(bad.sum())} row(s) that count, first in {place}. "
-            "Drop or fill them, or give these rows weight 0."
+            f"{where}: {name} has NaN or infinite entries in {int(bad.sum())} row(s) that count, first in "
+            f"{_place(bad)[0]}. Drop or fill them, or give these rows weight 0."
         )
 
 
@@ -199,11 +197,17 @@ def targets(where: str, y: Array, w: Array, loss: Any) -> None:
         return
     bad = ~np.asarray(loss.admits(np.asarray(y))).reshape(*w.shape, -1).all(-1) & (np.asarray(w) > 0)
     if bad.any():
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        place, first = _place(bad)
         raise ValueError(
             f"{where}: y has targets that {loss!r} is not made for in {int(bad.sum())} row(s) that count, first "
-            f"{np.asarray(y)[first]} in row {first[-1]}; expected {loss.expects}."
+            f"{np.asarray(y)[first]} in {place}; expected {loss.expects}."
         )
+
+
+def _place(bad: np.ndarray) -> tuple[str, tuple[int, ...]]:
+    """The first row of (rows,) or (tasks, rows) that is bad, in words and as an index."""
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    return f"row {first[0]}" if len(first) == 1 else f"task {first[0]}, row {first[1]}", first
 
 
 def _blank(x: Array, w: Array) -> Array:

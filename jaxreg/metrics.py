@@ -4,7 +4,8 @@ Predictions, targets and weights have shape (T, m), as `tasks` makes them; an en
 counts, whatever it holds, and `weights=None` weighs all alike. Below wₜᵢ are the weights, zₜᵢ the predictions, yₜᵢ the
 targets, nₜ = Σᵢ wₜᵢ, ȳₜ the weighted mean of task t and ȳ that of all rows. A task without weight is left out of every
 mean, and so is one of which a metric says nothing: a constant target for R² and `nmse`, a single class for the AUC.
-Where no task is left the result is NaN. All functions are pure and jittable.
+Where no task is left the result is NaN, and so it is where a row that counts has a NaN. All functions are pure and
+jittable.
 """
 
 from __future__ import annotations
@@ -137,11 +138,13 @@ def mean_task_accuracy(predictions: ArrayLike, targets: ArrayLike, weights: Arra
     >>> float(jr.metrics.mean_task_accuracy([[2.0, -1.0], [3.0, 1.0]], [[1, 0], [1, 0]]))
     0.75
     """
-    scores = jnp.asarray(predictions)
+    scores = _floating(predictions)
+    missing = jnp.isnan(scores).any(-1) if scores.ndim == 3 else jnp.isnan(scores)
     classes = jnp.argmax(scores, -1) if scores.ndim == 3 else scores > 0
-    c, y, w = _checked(classes, targets, weights)
+    c, y, w = _checked(jnp.where(missing, jnp.nan, classes), targets, weights)
+    right = jnp.where(jnp.isnan(c) | jnp.isnan(y), jnp.nan, c == y)
     counts = jnp.sum(w, 1)
-    return _mean(_per(counts, w * (c == y)), counts > 0)
+    return _mean(_per(counts, w * right), counts > 0)
 
 
 def mean_task_auc(predictions: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None) -> Array:
@@ -155,7 +158,7 @@ def mean_task_auc(predictions: ArrayLike, targets: ArrayLike, weights: ArrayLike
     0.875
     """
     areas, pairs = jax.vmap(_auc)(*_checked(predictions, targets, weights))
-    return _mean(areas, pairs > 0)
+    return _mean(areas, pairs != 0)
 
 
 def delta_m(values: ArrayLike, baseline: ArrayLike, higher: Sequence[bool]) -> Array:
@@ -224,7 +227,7 @@ def _about_mean(y: Array, w: Array) -> Array:
     mean = _per(jnp.sum(w, 1), w * y)[:, None]
     low = jnp.min(jnp.where(w > 0, y, jnp.inf), 1, keepdims=True)
     high = jnp.max(jnp.where(w > 0, y, -jnp.inf), 1, keepdims=True)
-    return jnp.where(high > low, w * jnp.square(y - mean), 0.0)
+    return jnp.where(high == low, 0.0, w * jnp.square(y - mean))
 
 
 def _per(counts: Array, terms: Array) -> Array:
@@ -241,16 +244,19 @@ def _mean(values: Array, weights: Array) -> Array:
 def _task_r2(z: Array, y: Array, w: Array) -> tuple[Array, Array]:
     """R² of every task, and nₜ, or 0 for a constant target."""
     total = jnp.sum(_about_mean(y, w), 1)
-    r2 = 1 - jnp.sum(_squares(z, y, w), 1) / jnp.where(total > 0, total, 1.0)
-    return r2, jnp.where(total > 0, jnp.sum(w, 1), 0.0)
+    constant = total == 0
+    r2 = 1 - jnp.sum(_squares(z, y, w), 1) / jnp.where(constant, 1.0, total)
+    return r2, jnp.where(constant, 0.0, jnp.sum(w, 1))
 
 
 def _auc(z: Array, y: Array, w: Array) -> tuple[Array, Array]:
     """The area of one task, and the weight of its pairs."""
-    up, down = jnp.where(y > 0, w, 0.0), jnp.where(y > 0, 0.0, w)
+    up = jnp.where(jnp.isnan(y), y, jnp.where(y > 0, w, 0.0))
+    down = w - up
     order = jnp.argsort(z)
     below = jnp.concatenate([jnp.zeros(1, w.dtype), jnp.cumsum(down[order])])
     sorted_z = z[order]
     ranks = below[jnp.searchsorted(sorted_z, z, side="left")] + below[jnp.searchsorted(sorted_z, z, side="right")]
     pairs = jnp.sum(up) * jnp.sum(down)
-    return jnp.sum(up * ranks) / 2 / jnp.where(pairs > 0, pairs, 1.0), pairs
+    area = jnp.sum(up * ranks) / 2 / jnp.where(pairs == 0, 1.0, pairs)
+    return jnp.where(jnp.isnan(z).any(), jnp.nan, area), pairs

@@ -14,7 +14,7 @@ from scipy.spatial.distance import squareform  # type: ignore[import-untyped]
 from jaxreg.cli._compare import Result, beyond_rounding
 from jaxreg.cli._problem import Problem
 from jaxreg.cli._verdict import error_name, shown, unit_name, winner
-from jaxreg.fitted import cosine
+from jaxreg.fitted import cosine, covariance
 
 INK, BLUE, ORANGE, GREY = "#222222", "#1f6fb4", "#d9730d", "#9a9a9a"
 STYLE: Any = {
@@ -48,9 +48,15 @@ def write(folder: Path, problem: Problem, results: Sequence[Result]) -> None:
             figure.savefig(folder / f"{name}.png")
     sharing = [r for r in results if r.method.kind == "sharing"]
     if sharing:
-        best = winner(sharing)
-        title = f"{problem.table.name}: cosines of the tasks' coefficients by {best.method.name}"
-        relation(cosine(jnp.asarray(best.standardised)), problem.ids, title).savefig(folder / "relation.png")
+        learned(problem, winner(sharing)).savefig(folder / "relation.png")
+
+
+def learned(problem: Problem, result: Result) -> Any:
+    """How a method relates the tasks: the covariance that it learns, or else the cosines of their coefficients."""
+    W, name = jnp.asarray(result.standardised), result.method.name
+    if result.method.named and result.method.named.relates:
+        return relation(covariance(W), problem.ids, f"{problem.table.name}: covariance Ω of the tasks, by {name}")
+    return relation(cosine(W), problem.ids, f"{problem.table.name}: cosines of the tasks' coefficients, by {name}")
 
 
 def relation(similarity: Any, ids: Sequence[Any], title: str = "similarity of tasks") -> Any:

@@ -26,6 +26,7 @@ FLOORS = {
     **{
         f"jaxreg.{name}": 4
         for name in (
+            "_clusters",
             "_fit_tasks",
             "_fitted_file",
             "fitted",

@@ -98,6 +98,22 @@ def test_where_no_task_says_anything_the_result_is_nan(x64):
         assert np.isnan(getattr(metrics, name)(z, z, none))
 
 
+@pytest.mark.parametrize("name", [*NAMES, "mean_task_accuracy", "mean_task_auc"])
+@pytest.mark.parametrize("where", ["prediction", "target"])
+def test_a_nan_that_counts_is_never_turned_into_a_number(name, where, x64):
+    z, y, w = np.array([[0.3, -0.2, 0.9], [0.1, -0.4, 0.2]]), np.array([[1, 0, 1], [1, 0, 0]]) * 1.0, np.ones((2, 3))
+    (z if where == "prediction" else y)[0, 1] = np.nan
+    assert np.isnan(getattr(metrics, name)(z, y, w))
+    w[0, 1] = 0
+    assert np.isfinite(getattr(metrics, name)(z, y, w))
+
+
+def test_a_nan_among_the_scores_of_classes_is_kept(x64):
+    scores = np.zeros((1, 2, 3))
+    scores[0, 0, 2] = np.nan
+    assert np.isnan(metrics.mean_task_accuracy(scores, [[0, 0]]))
+
+
 def test_a_fit_is_scored_in_the_form_of_tasks():
     rng = np.random.default_rng(0)
     given = [(rng.normal(size=(m, 2)).astype("float32"), rng.normal(size=m).astype("float32")) for m in (3, 0, 5)]

@@ -1,9 +1,12 @@
 """The picture of how tasks are related."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from jaxreg import plots
+from jaxreg.cli._named import NAMED
 
 
 def test_tasks_that_are_alike_stand_side_by_side(tmp_path):
@@ -20,6 +23,20 @@ def test_tasks_that_are_alike_stand_side_by_side(tmp_path):
     assert (np.diff(cluster[order]) != 0).sum() == 2 and ax.get_title(loc="left") == "twelve tasks"
     figure.savefig(tmp_path / "relation.png")
     assert (tmp_path / "relation.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("name", "word"), [("task_relationship", "covariance Ω"), ("dirty", "cosines")])
+def test_the_picture_is_of_what_the_model_learns(name, word, x64):
+    W = np.random.default_rng(0).normal(size=(2, 3)) * [[1.0], [4.0]]
+    method = SimpleNamespace(name=name, named=NAMED[name])
+    problem = SimpleNamespace(ids=("a", "b"), table=SimpleNamespace(name="two"))
+    ax = plots.learned(problem, SimpleNamespace(method=method, standardised=W)).axes[0]
+    values, vectors = np.linalg.eigh(W @ W.T)
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    size = np.linalg.norm(W, axis=1)
+    expected = root / np.trace(root) if name == "task_relationship" else W @ W.T / np.outer(size, size)
+    np.testing.assert_allclose(np.asarray(ax.images[0].get_array()), expected)
+    assert word in ax.get_title(loc="left")
 
 
 def test_labels_stay_readable_up_to_160_tasks():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -43,7 +44,9 @@ def run(args: argparse.Namespace) -> None:
         problem = prepare(table, args.loss, args.folds, args.test_share, args.seed)
         if args.sharing and len(problem.ids) == 1:
             raise InputError("--sharing is for several tasks, and there is one; give --task or several --target.")
-        ways = methods(len(problem.ids), fitting(names, len(problem.ids), args.sharing == "all"))
+        names, notes = fitting(names, len(problem.ids), args.sharing == "all")
+        problem = replace(problem, table=replace(table, notes=(*table.notes, *notes)))
+        ways = methods(len(problem.ids), names)
         report.introduce(console, problem)
         with progress(log, len(ways)) as step:
             results = compare(problem, ways, args.strengths, step)

@@ -28,8 +28,9 @@ FACTORS = 3
 class Named:
     """A model of a scale and a mix. `smooth`: it excludes nothing; `most`: tasks beyond which it takes too long.
 
-    Where the model is not convex `fit(model, loss, share, strength, data, weights)` fits every strength afresh, and
-    strengths go down to `ratio` times the strongest.
+    `relates` says that it learns the tasks' covariance. Where the model is not convex
+    `fit(model, loss, share, strength, data, weights)` fits every strength afresh, and strengths go down to `ratio`
+    times the strongest.
     """
 
     make: Callable[[Scale, float], Any]
@@ -39,6 +40,7 @@ class Named:
     most: int | None = None
     fit: Callable[..., Any] | None = None
     ratio: float = GAUGE_RATIO
+    relates: bool = False
 
     def grid(self, scale: Scale, num: int, mix: float) -> np.ndarray:
         """The strengths of the path."""
@@ -81,30 +83,46 @@ NAMED = {
     "root_features": Named(_root, fit=staged),
     "sparse_group": Named(lambda s, m: mm.sparse_group((1 - m) * s.features, m * s.entries), MIXES),
     "sparse_low_rank": Named(lambda s, m: mm.sparse_low_rank((1 - m) * s.rank, m * s.entries), MIXES),
-    "task_relationship": Named(lambda s, m: mm.task_relationship(1 - m, m), MIXES, smooth=True, counts="rank"),
+    "task_relationship": Named(
+        lambda s, m: mm.task_relationship(1 - m, m), MIXES, smooth=True, counts="rank", relates=True
+    ),
     "temporal": Named(lambda s, m: mm.temporal(1 - m, m * s.features), MIXES, most=20),
 }
-"""What `--sharing` knows. `root_features` is the multi-level lasso, too."""
+"""What `--sharing` knows."""
+
+ALIASES = {"multi_level": "root_features", "trace": "low_rank"}
+"""Other names of the same models; the multi-level lasso is the root of features by elimination."""
 
 DEFAULT = ("joint_features", "low_rank", "mean_regularised")
 
 
 def chosen(text: str | None) -> tuple[str, ...]:
-    """The names in a comma-separated list, or all. Raises InputError for one that is unknown, listing all names."""
+    """The names in a comma-separated list, or all; aliases are resolved.
+
+    Raises InputError for one that is unknown, listing all names.
+    """
     if text is None:
         return DEFAULT
     if text == "all":
         return tuple(NAMED)
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    words = [name.strip() for name in text.split(",")]
+    names = tuple(dict.fromkeys(ALIASES.get(word, word) for word in words))
     for name in names:
         if name not in NAMED:
-            raise InputError(f"--sharing {name!r} is unknown; expected all, or some of {', '.join(NAMED)}.")
+            known = ", ".join([*NAMED, *ALIASES])
+            raise InputError(f"--sharing {name!r} is unknown; expected all, or some of {known}.")
     return names
 
 
-def fitting(names: tuple[str, ...], tasks: int, everything: bool) -> tuple[str, ...]:
-    """The names that serve so many tasks. Raises InputError for one that was asked for by name and does not."""
+def fitting(names: tuple[str, ...], tasks: int, everything: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that serve so many tasks, and a note on those of `all` that do not.
+
+    Raises InputError for one that was asked for by name and does not.
+    """
     small = [name for name in names if (most := NAMED[name].most) is not None and tasks > most]
-    if small and not everything:
-        raise InputError(f"--sharing {small[0]} serves up to {NAMED[small[0]].most} tasks, there are {tasks}.")
-    return tuple(name for name in names if name not in small)
+    if not small:
+        return names, ()
+    serves = f"up to {NAMED[small[0]].most} tasks, there are {tasks}"
+    if not everything:
+        raise InputError(f"--sharing {small[0]} serves {serves}.")
+    return tuple(name for name in names if name not in small), (f"Left out of all, for {serves}: {', '.join(small)}.",)

@@ -83,6 +83,14 @@ def strength(name: str, value: Any) -> Any:
     return value
 
 
+def positive(name: str, value: Any) -> Any:
+    """A strength as it was given. Raises ValueError for a concrete one that is not above 0."""
+    made = jnp.asarray(value)
+    if not isinstance(made, jax.core.Tracer) and not bool(jnp.all(made > 0)):
+        raise ValueError(f"{name} is {value!r}, expected numbers > 0.")
+    return value
+
+
 def dtype_of(params: PyTree) -> Any:
     """The dtype of parameters."""
     return _tree.dtype(params)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxreg.multitask_models._model import TaskModel, model, strength
 from jaxreg.penalties import L1, L2, Penalty, Ridge, ToMean
 
@@ -64,14 +66,23 @@ def common_and_own(common: Any, own: Any, *, intercept: bool = True) -> TaskMode
 def adaptive(own: Any, *, intercept: bool = True) -> TaskModel:
     """wₜ = common + ownₜ with Σₜ ownₜ ‖vₜ‖ and a free common part: most tasks are the common one (Duan and Wang 2023).
 
-    `own` is a number or one per task, such as their C √(d/nₜ) for the weights that the paper gives tasks.
+    `own` is a number or one per task. Their rule C √(d/nₜ) is `adaptive_strengths`. The paper weighs tasks by nₜ,
+    penalty included: with `task_weights=T.counts` the same strengths are nₜ C √(d/nₜ).
 
-    >>> import jaxreg as jr
+    >>> import numpy as np, jaxreg as jr
     >>> jr.multitask_models.adaptive(0.5).penalty
     0.5 * L2(axis=1).on('own')
+    >>> T = jr.tasks([(np.eye(4), np.ones(4)), (np.eye(4)[:1], np.ones(1))])
+    >>> own = jr.adaptive_strengths(T.weights, features=4)
+    >>> own.tolist(), (T.counts * own).tolist()
+    ([1.0, 2.0], [4.0, 2.0])
+    >>> fit = jr.fit_tasks(jr.multitask_models.adaptive(T.counts * own), T, task_weights=T.counts)
+    >>> fit.parts["own"].tolist() == [[0.0] * 4] * 2
+    True
     """
     return model(_per_task(strength("own", own)) * L2(axis=1).on("own"), intercept, common=False, own=True)
 
 
 def _per_task(value: Any) -> Any:
-    return value[:, None] if getattr(value, "ndim", 0) == 1 else value
+    made = jnp.asarray(value)
+    return made[:, None] if made.ndim == 1 else value

@@ -7,16 +7,18 @@ raises the objective (Zhang 2010; Gong, Ye and Zhang 2013).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, PyTree
 from jaxreg.losses import Loss
-from jaxreg.multitask_models._model import TaskModel, dtype_of, model, strength
+from jaxreg.multitask_models._model import TaskModel, dtype_of, model, positive, strength
 from jaxreg.penalties import L1
 from jaxreg.solvers import Solution, minimize
+from jaxreg.solvers._loop import Solver
+from jaxreg.solvers.minimize import OnFail
 from jaxreg.tasks import Tasks
 
 _KINDS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
@@ -54,18 +56,26 @@ class Stages:
         task_weights: ArrayLike | None = None,
         *,
         stages: int = 10,
-        tol: float = 1e-6,
+        init: PyTree | None = None,
+        solver: Solver | Literal["auto"] | None = None,
+        tol: ArrayLike = 1e-6,
+        max_steps: int = 10_000,
+        on_fail: OnFail = "warn",
     ) -> Staged:
-        """Fit all stages, the first of them the lasso with slope φ'(0). Raises ValueError for fewer than one stage."""
+        """Fit all stages, the first of them the lasso with slope φ' at `init`, by default at 0.
+
+        Solver and the rest are as in `minimize`, for every stage. Raises ValueError for fewer than one stage.
+        """
         if stages < 1:
             raise ValueError(f"Stages.fit: stages is {stages}, expected 1 or more.")
         plain = self.linear
-        risk, params = plain.risk(loss, task_weights), plain.init(tasks.data)
+        how: dict[str, Any] = {"solver": solver, "tol": tol, "max_steps": max_steps, "on_fail": on_fail}
+        risk, params = plain.risk(loss, task_weights), plain.init(tasks.data) if init is None else init
         dtype, objective = dtype_of(params), []
         for _ in range(stages):
             weights = self.weights(plain.coef(params["coef"] if self.intercept else params)).astype(dtype)
             stage = model(weights * L1(), self.intercept)
-            fit = minimize(risk, stage.penalty, params, tasks.data, tasks.weights, tol=tol)
+            fit = minimize(risk, stage.penalty, params, tasks.data, tasks.weights, **how)
             params = fit.params
             objective.append(risk(params, tasks.data, tasks.weights) + self.value(params))
         return Staged(stage, fit, jnp.stack(objective))
@@ -99,11 +109,13 @@ def capped_features(strength_: Any, at: Any, *, intercept: bool = True) -> Stage
 def root_features(strength_: Any, epsilon: Any = 1e-3, *, intercept: bool = True) -> Stages:
     """The root of features over tasks, strength Σⱼ (‖wⱼ‖₁ + ε)^½, by reweighting (Candès, Wakin and Boyd 2008).
 
+    Raises ValueError unless ε > 0: the root's slope at 0 is infinite, and the first stage would exclude everything.
+
     >>> import jaxreg as jr
     >>> jr.multitask_models.root_features(0.3).kind
     'root'
     """
-    return Stages(strength("strength", strength_), strength("epsilon", epsilon), "root", intercept)
+    return Stages(strength("strength", strength_), positive("epsilon", epsilon), "root", intercept)
 
 
 def multi_level(features: Any, entries: Any, epsilon: Any = 1e-3, *, intercept: bool = True) -> Stages:

@@ -50,7 +50,7 @@ def write(path: Path, table: pd.DataFrame, **columns: object) -> str:
         (["hsb", "--test-share", "1.5"], "--test-share"),
         (["hsb", "--seed", "-1"], "--seed"),
         (["hsb", "--loss", "zero-one"], "--loss"),
-        (["hsb", "--sharing", "trace"], "'trace' is unknown; expected all, or some of adaptive, capped_features"),
+        (["hsb", "--sharing", "rank"], "'rank' is unknown; expected all, or some of adaptive, capped_features"),
         (["hsb", "--sharing", "dirty,"], "'' is unknown"),
         (["hsb", "--sharing", "convex_clustering"], "up to 20 tasks, there are 160"),
         (["hsb", "--folds", "40"], "fewer than the 40 folds"),

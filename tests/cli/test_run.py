@@ -11,7 +11,7 @@ import pytest
 import jaxreg as jr
 from jaxreg import multitask_models as mm
 from jaxreg.__main__ import main
-from jaxreg.cli._named import MIXES, NAMED
+from jaxreg.cli._named import ALIASES, MIXES, NAMED, chosen, fitting
 from jaxreg.cli._problem import prepare
 from jaxreg.cli._scale import scale_of
 from jaxreg.cli._table import load
@@ -111,6 +111,45 @@ def test_named_ways_of_sharing_and_their_mixes(csv: Path, table: pd.DataFrame) -
         assert numbers["mix"] in MIXES if mixed else numbers["mix"] is None
         assert numbers["fits"] == 6 * 4 * 4 * (len(MIXES) if mixed else 1)
     assert any("share of" in note for note in result["notes"])
+
+
+def test_ways_of_sharing_go_by_other_names_too() -> None:
+    assert chosen("trace,dirty,clustered,low_rank") == ("low_rank", "dirty", "clustered")
+    assert chosen("multi_level") == ("root_features",)
+    assert set(ALIASES.values()) <= set(NAMED) and not set(ALIASES) & set(NAMED)
+
+
+def test_what_all_leaves_out_is_said() -> None:
+    kept, notes = fitting(chosen("all"), 21, True)
+    gone = [name for name in NAMED if name not in kept]
+    assert gone == ["convex_clustering", "fused_sparse_group", "temporal"]
+    assert len(notes) == 1 and all(name in notes[0] for name in gone) and "up to 20 tasks, there are 21" in notes[0]
+    assert fitting(chosen("all"), 20, True) == (tuple(NAMED), ())
+
+
+@pytest.mark.slow
+def test_all_ways_of_sharing_at_once(table: pd.DataFrame, tmp_path: Path) -> None:
+    path, out = tmp_path / "tiny.csv", tmp_path / "out"
+    table.loc[table["group"] < "g3", ["a", "b", "group", "y"]].iloc[::2].to_csv(path, index=False)
+    words = [str(path), "--target", "y", "--task", "group", "--sharing", "all", "--folds", "2", "--strengths", "3"]
+    assert main([*words, "--out", str(out)]) == 0
+    methods = read(out)[0]["methods"]
+    assert len(methods) == 4 + len(NAMED) and sorted(p.name for p in out.iterdir()) == FILES
+    assert all(n["unconverged"] == 0 and n["largest_gap"] <= 1e-6 for n in methods.values())
+
+
+def test_logistic_tasks(table: pd.DataFrame, tmp_path: Path) -> None:
+    path, out = tmp_path / "hits.csv", tmp_path / "out"
+    table[["a", "b", "group", "hit"]].to_csv(path, index=False)
+    words = [str(path), "--target", "hit", "--task", "group", "--loss", "logistic", "--folds", "2", "--strengths", "3"]
+    assert main([*words, "--sharing", "joint_features", "--out", str(out)]) == 0
+    result, coefficients = read(out)
+    held = table.iloc[result["data"]["test_rows"]]
+    for name in ("pooled", "joint features"):
+        numbers = result["methods"][name]
+        score = predictions(held, coefficients[coefficients["method"] == name], held["group"])
+        losses = np.logaddexp(0, score) - score * (held["hit"] == "yes")
+        assert np.mean(losses) == pytest.approx(numbers["best"]["held_out_error"]) and numbers["unconverged"] == 0
 
 
 def test_ways_that_are_not_convex(csv: Path, table: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """What the named models have to do with each other, and with the papers' own forms."""
 
+import cvxpy as cp
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,12 +100,44 @@ def test_robust_models_have_their_first_part_as_their_end(x64):
     np.testing.assert_allclose(coef(mm.robust(0.3, 1e3), T), coef(mm.low_rank(0.3), T), atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [mm.joint_features, mm.low_rank, lambda s: mm.dirty(s, 2 * s, "l2")])
-def test_one_task_is_the_lasso_or_a_norm(make, x64):
-    T = sample(1)
-    found = coef(make(0.2), T)
-    norm = jr.L1() if make is not mm.low_rank else jr.L2(axis=1)
-    np.testing.assert_allclose(found, coef(mm.independent(0.2 * norm), T), atol=1e-4)
+def test_adaptive_strengths_pool_the_tasks_that_agree(x64):
+    """A task is left common where its gradient is within C √(d/nₜ), or within nₜ times that where tasks weigh nₜ."""
+    rng = np.random.default_rng(4)
+    given = []
+    for t, m in enumerate((20, 30, 25, 40, 30)):
+        X = rng.normal(size=(m, FEATURES))
+        given.append((X, X @ (np.ones(FEATURES) + 3.0 * (t == 4)) + 0.1 * rng.normal(size=m)))
+    T = jr.tasks(given)
+    own = np.asarray(jr.adaptive_strengths(T.weights, FEATURES, 0.5))
+    for strengths, weights in ((own, None), (np.asarray(T.counts) * own, T.counts)):
+        model = mm.adaptive(strengths.tolist(), intercept=False)
+        risk = model.risk(task_weights=weights)
+        sol = jr.minimize(risk, model.penalty, model.init(T.data), T.data, T.weights, tol=1e-10)
+        pooled = (np.asarray(sol.params["own"]) == 0).all(1)
+        assert pooled.tolist() == [True] * 4 + [False]
+        sizes = np.linalg.norm(jax.grad(risk)(sol.params, T.data, T.weights)["own"], axis=1)
+        assert (sizes[pooled] < strengths[pooled]).all() and sizes[4] == pytest.approx(strengths[4], rel=1e-4)
+
+
+ONE = {
+    "joint": (mm.joint_features(0.2), 0.2 * jr.L1()),
+    "joint-linf": (mm.joint_features(0.2, "linf"), 0.2 * jr.L1()),
+    "sparse-group": (mm.sparse_group(0.15, 0.05), 0.2 * jr.L1()),
+    "dirty": (mm.dirty(0.2, 0.4, "l2"), 0.2 * jr.L1()),
+    "low-rank": (mm.low_rank(0.2), 0.2 * jr.L2(axis=1)),
+    "robust": (mm.robust(0.4, 0.2), 0.2 * jr.L2(axis=1)),
+    "relationship": (mm.task_relationship(0.2, 0.1), 0.3 * jr.Ridge()),
+    "mean": (mm.mean_regularised(5.0, 0.3), 0.3 * jr.Ridge()),
+    "common+own": (mm.common_and_own(0.3, 0.6), 0.2 * jr.Ridge()),
+    "temporal": (mm.temporal(1.0, 0.2), 0.2 * jr.L1()),
+    "fused": (mm.fused_sparse_group(1.0, 0.1, 0.1), 0.2 * jr.L1()),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_task_is_the_lasso_or_a_norm(name, x64):
+    T, (model, alone) = sample(1), ONE[name]
+    np.testing.assert_allclose(coef(model, T), coef(mm.independent(alone), T), atol=1e-4)
 
 
 def test_features_that_a_task_lacks_stay_zero(x64):
@@ -121,6 +154,27 @@ def test_features_that_a_task_lacks_stay_zero(x64):
         tol=1e-9,
     )
     np.testing.assert_allclose(found[0, [0, 2, 3]], alone.params["coef"], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["joint_features", "low_rank"])
+def test_a_feature_that_a_task_lacks_is_a_column_of_zeros(name, x64):
+    """A conic solver that is given each task's own subset of features agrees."""
+    T, model = sample(), getattr(mm, name)(0.2, intercept=False)
+    X = np.asarray(T.data[0]).copy()
+    X[0, :, 2], X[2, :, 0] = 0.0, 0.0
+    there = np.ones((TASKS, FEATURES), bool)
+    there[0, 2], there[2, 0] = False, False
+    sol = jr.minimize(model.risk(), model.penalty, model.init(T.data), (X, T.data[1]), T.weights, tol=1e-12)
+    W = cp.Variable((TASKS, FEATURES))
+    rows = zip(T.ragged(X), T.ragged(T.data[1]), there, range(TASKS), strict=True)
+    fit = sum(cp.sum_squares(y - x[:, m] @ W[t][np.flatnonzero(m)]) / (2 * len(y)) for x, y, m, t in rows)
+    norm = cp.normNuc(W) if name == "low_rank" else cp.sum(cp.norm(W, 2, axis=0))
+    problem = cp.Problem(cp.Minimize(fit + 0.2 * norm))
+    problem.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
+    assert float(sol.value) == pytest.approx(problem.value, rel=1e-7)
+    np.testing.assert_allclose(sol.params, W.value, atol=1e-4 if name == "low_rank" else 2e-5)
+    if name == "joint_features":
+        assert (np.asarray(sol.params)[~there] == 0).all()
 
 
 @pytest.mark.parametrize("make", [mm.capped_features, mm.root_features])
@@ -140,7 +194,7 @@ def test_the_multi_level_lasso_is_its_product_form(x64):
     W, a, b = np.array([[0.5, -2.0], [1.5, 0.0]]), 0.4, 0.3
     theta = np.geomspace(1e-2, 1e2, 200_001)
     best = sum((a * theta + b * np.abs(w).sum() / theta).min() for w in W.T)
-    assert float(mm.multi_level(a, b, epsilon=0.0).value(jnp.asarray(W))) == pytest.approx(best, rel=1e-6)
+    assert float(mm.multi_level(a, b, epsilon=1e-15).value(jnp.asarray(W))) == pytest.approx(best, rel=1e-6)
 
 
 def test_a_flat_cap_leaves_large_features_unbiased(x64):

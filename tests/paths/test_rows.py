@@ -69,6 +69,16 @@ def test_every_fit_is_optimal_and_scikit_learns(shape: tuple, intercept: bool, x
 
 
 @SHAPES
+def test_the_path_is_celers(shape: tuple, x64):
+    homotopy = pytest.importorskip("celer.homotopy")
+    X, Y = sample(*shape)
+    fits = jr.path(SQUARED, ROWS, (X, Y), num=12, ratio=1e-1, tol=1e-13)
+    alphas, theirs, _ = homotopy.mtl_path(X, Y, alphas=np.asarray(fits.strengths), tol=1e-13, max_iter=1000)
+    np.testing.assert_allclose(alphas, fits.strengths)
+    np.testing.assert_allclose(fits.params, np.moveaxis(theirs, -1, 0).swapaxes(1, 2), atol=1e-6)
+
+
+@SHAPES
 def test_the_objective_is_a_conic_solvers(shape: tuple, x64):
     X, Y = sample(*shape)
     k = np.linspace(0.5, 2.0, shape[1])
