@@ -1,4 +1,4 @@
-"""`python -m bench [path | cv | glm | sweep | multitask | tasks | prox | deep | links] [--smoke] [--case NAME] ...`."""
+"""`python -m bench [COMMAND] [--smoke] [--case NAME] ...`: every command is one table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jax
 
-from bench import deep, links, multitask, prox, sweep, tasks
+from bench import cold, deep, links, multitask, prox, sweep, tasks
 from bench.cases import Case, chosen
 from bench.memory import measure
 from bench.players import players
@@ -24,7 +24,10 @@ _FOLDS = {"path": (0,), "cv": (FOLDS,), "glm": (0, FOLDS)}
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description="Times at equal achieved gap.")
     parser.add_argument(
-        "command", nargs="?", default="path", choices=[*_FOLDS, "sweep", "multitask", "tasks", "prox", "deep", "links"]
+        "command",
+        nargs="?",
+        default="path",
+        choices=[*_FOLDS, "sweep", "multitask", "tasks", "prox", "deep", "links", "cold"],
     )
     parser.add_argument("--smoke", action="store_true", help="one small case, a few seconds")
     parser.add_argument("--case", metavar="NAME[,NAME]", type=lambda text: text.split(","), help="these cases alone")
@@ -72,6 +75,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if given.command == "deep":
         return deep.main(given.smoke, given.out, given.case, given.only, given.cifar)
+    if given.command == "cold":
+        return cold.main(given.smoke, given.out, given.repeats)
     if given.command == "links":
         return links.main(given.smoke, given.out, given.repeats)
     with jax.enable_x64(True):

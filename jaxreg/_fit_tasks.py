@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from jaxreg import _validate
 from jaxreg._typing import Array, ArrayLike, PyTree
 from jaxreg.fitted import FittedTasks
 from jaxreg.losses import Loss
@@ -39,8 +42,9 @@ def fit_tasks(
     to mean 0 and standard deviation 1 over all rows before the fit, and the result still predicts on raw features. A
     `FactorModel` needs a `key` or an `init` and is solved by `PANOC()` unless told otherwise. `init` are parameters
     in the form of `model.init`, or a fit of the same parts, in units of the features as they are fitted; `names` are
-    the features'. Solver and the rest are as in `minimize`, for `Stages` in each of them. Raises ValueError for an
-    `init` without a part that the model has.
+    the features'. Solver and the rest are as in `minimize`, for `Stages` in each of them. Warns where squared errors
+    have units so far apart that `tol`, a part of the sum over tasks, is more than the whole of some task's. Raises
+    ValueError for an `init` without a part that the model has.
 
     >>> import numpy as np, jaxreg as jr
     >>> X = np.array([[0, 1], [1, 0], [2, 2]], "float32")
@@ -63,8 +67,31 @@ def fit_tasks(
     if solver is None and isinstance(model, FactorModel):
         how["solver"] = PANOC()
     risk = model.risk(loss, task_weights)
+    if risk.loss.quadratic:
+        _tell_of_units(given, risk.row_weights(given.data, given.weights), tol)
     solution = minimize(risk, model.penalty, start, given.data, given.weights, **how)
     return FittedTasks.of(model, solution, given, **about)
+
+
+def _tell_of_units(tasks: Tasks, rows: Array, tol: ArrayLike) -> None:
+    """Warn of tasks about which a certificate of the sum says nothing."""
+    if _validate.traced(tasks, rows, tol):
+        return
+    w, y = np.asarray(rows), np.where(np.asarray(rows) > 0, np.asarray(tasks.data[1]), 0)
+    level = np.sum(w * y, 1) / np.where(w.any(1), w.sum(1), 1)
+    spread = np.sum(w * np.square(y - level[:, None]), 1)
+    varies = spread > np.finfo(y.dtype).eps * np.sum(w * np.square(y), 1)
+    lost = [
+        str(name) for name, s, real in zip(tasks.ids, spread, varies, strict=True) if real and s < tol * sum(spread)
+    ]
+    if lost:
+        warnings.warn(
+            f"fit_tasks: tol={float(tol):g} of the whole objective is more than all that the targets of task(s) "
+            f"{', '.join(lost[:3])}{' and others' * (len(lost) > 3)} vary, so far apart are the tasks' units: these "
+            "fits are not certified. Divide each task's targets by their standard deviation.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _start(model: TaskModel | FactorModel | Stages, tasks: Tasks, key: Array | None, init: Any) -> PyTree:

@@ -1,5 +1,7 @@
 """What the named models have to do with each other, and with the papers' own forms."""
 
+import warnings
+
 import cvxpy as cp
 import jax
 import jax.numpy as jnp
@@ -252,6 +254,18 @@ def test_hostile_tasks_are_fitted_and_certified(name, x64):
     assert sol.status == jr.Status.CONVERGED and np.isfinite(found).all()
     np.testing.assert_allclose(found[0], found[4], atol=1e-2)
     assert all(np.abs(a).max() < 1e-4 for a in (found[1], found[2], found[3]))
+
+
+def test_tasks_in_units_far_apart_are_told(x64):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(8, 3))
+    near = X @ [1.0, 2.0, 0.0] + 0.1 * rng.normal(size=8)
+    model = mm.joint_features(0.1)
+    with pytest.warns(UserWarning, match="targets of task.s. 0 vary"):
+        jr.fit_tasks(model, jr.tasks([(X, near), (X, 1e6 * near)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jr.fit_tasks(model, jr.tasks([(X, near), (X, 1e2 * near)]))
 
 
 def test_the_names_are_those_of_the_face():
