@@ -62,8 +62,8 @@ def path(
     `strength_max` down to `ratio` times it (1e-2; for penalties that exclude nothing, such as Ridge, 1e-6 below ten
     times the risk's curvature). `init` gives the form of the parameters, by default a linear model without intercept;
     `linear_params(data)` adds one. `tol` is the relative gap asked of every strength. `route` forces one of the routes
-    of `Path`; None takes the fastest. X may be a scipy.sparse matrix, which is never made dense, for smooth losses of
-    one output with a dual bound and elementwise thresholding penalties.
+    of `Path`; None takes the fastest. X may be sparse, of scipy.sparse or BCOO or BCSR of jax.experimental.sparse, and
+    is never made dense, for smooth losses of one output with a dual bound and elementwise thresholding penalties.
 
     Raises TypeError or ValueError for arguments that cannot be used, naming them.
 
