@@ -125,6 +125,18 @@ def test_degenerate_features(name: str, shape: tuple, x64):
         assert not np.asarray(fits.params["coef"])[:, -3:].any()
 
 
+@SHAPES
+def test_units_change_coefficients_and_nothing_else(shape: tuple, x64):
+    """Where strengths change with them."""
+    X, Y = sample(*shape)
+    scale = 10.0 ** np.linspace(-6, 6, shape[1])
+    kwargs = {"num": 10, "ratio": 1e-3, "tol": 1e-11, "init": jr.linear_params((X, Y))}
+    plain = jr.path(SQUARED, np.ones((shape[1], 1)) * ROWS, (X, Y), **kwargs)
+    other = jr.path(SQUARED, scale[:, None] * ROWS, (X * scale, Y), **kwargs)
+    assert other.route == ROUTE[shape] and (other.status == 0).all()
+    np.testing.assert_allclose(np.asarray(other.params["coef"]) * scale[:, None], plain.params["coef"], atol=1e-8)
+
+
 def test_strengths_far_apart(x64):
     for shape in (TALL, WIDE):
         data = sample(*shape)
