@@ -1,14 +1,20 @@
 """Active sets: every route finds the same fits, certified by a judge that knows nothing of them."""
 
+import contextlib
+
 import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import lars_path
 
 import jaxreg as jr
+from jaxreg.paths._glm_sets import GlmLanes
+from jaxreg.paths._squared_sets import SquaredLanes
 from jaxreg.solvers import active_set
+from jaxreg.solvers._certificate import Reference, squared_gap
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
+LOGISTIC = jr.risk(jr.linear, jr.Logistic())
 ROUTES = ("moments", "rows", "working set")
 
 
@@ -213,7 +219,10 @@ def test_one_weak_strength_and_zero(route: str, x64):
     init = jr.linear_params(data)
     fits = jr.path(SQUARED, jr.L1(), data, strengths=[1e-3], init=init, route=route)
     assert fits.status[0] == 0 and judged(data, fits.strengths, *split(fits)) <= 1e-6
-    zero = jr.path(SQUARED, jr.L1(), data, strengths=[0.1, 0.0], init=init, route=route, tol=1e-9)
+    warned = pytest.warns(UserWarning, match="strength 0 excludes no feature; 'rows' is taken")
+    with warned if route == "working set" else contextlib.nullcontext():
+        zero = jr.path(SQUARED, jr.L1(), data, strengths=[0.1, 0.0], init=init, route=route, tol=1e-9)
+    assert zero.route == ("rows" if route == "working set" else route)
     design = np.column_stack([data[0], np.ones(50)])
     np.testing.assert_allclose(zero.params["coef"][1], np.linalg.lstsq(design, data[1])[0][:-1], atol=1e-6)
 
@@ -224,6 +233,38 @@ def test_what_active_sets_miss_is_solved_on_all_features(x64, monkeypatch: pytes
     data = sample(33, 9, seed=5)
     fits = jr.path(SQUARED, jr.L1(), data, num=7, init=jr.linear_params(data))
     assert (fits.status == 0).all() and judged(data, fits.strengths, *split(fits)) <= 1e-6
+
+
+def test_outside_the_domain_nothing_is_certified(x64):
+    """A coefficient that is negative by little has a small KKT residual, and is not allowed."""
+    one = np.ones(1)
+    for w, gap in ((-1e-12, np.inf), (0.0, 0.0)):
+        assert squared_gap(jr.L1(positive=True), w * one, -one, 0.0 * one[0], Reference(one[0], one[0])) == gap
+
+
+@pytest.mark.parametrize(
+    ("fit", "loss", "other"),
+    [(jr.path, "squared", "rows"), (jr.cross_validate, "squared", "rows"), (jr.path, "logistic", "generic")],
+)
+def test_a_forced_route_that_is_left_is_told(fit, loss: str, other: str, x64, monkeypatch: pytest.MonkeyPatch):
+    X, y = sample(20, 12)
+    data, risk = ((X, y), SQUARED) if loss == "squared" else ((X, (y > 3).astype(float)), LOGISTIC)
+    monkeypatch.setattr(SquaredLanes if loss == "squared" else GlmLanes, "widths", (1,))
+    with pytest.warns(UserWarning, match=f"route 'working set' cannot serve, for more features.*'{other}' is taken"):
+        left = fit(risk, jr.L1(), data, strengths=[0.1, 0.01], route="working set")
+    assert getattr(left, "path", left).route == other
+
+
+def test_traced_strengths_leave_the_route(x64):
+    data = sample(20, 12)
+
+    def fits(s):
+        made = jr.path(SQUARED, jr.L1(), data, strengths=s, route="working set")
+        assert made.route == "rows"
+        return made.params
+
+    with pytest.warns(UserWarning, match="strengths or tol are traced"):
+        jax.vmap(fits)(np.array([[0.5, 0.2]]))
 
 
 def test_a_route_that_cannot_serve_is_named():
