@@ -89,14 +89,16 @@ def test_nearly_square_data_take_moments_and_systems_of_many_widths(x64):
     assert judged((X, y), fits.strengths, *split(fits)) <= 1e-6
 
 
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60), (40, 300)], ids=["tall", "wide", "very wide"])
-def test_exact_at_the_knots_of_least_angles(shape: tuple, x64):
+def test_exact_at_the_knots_of_least_angles(shape: tuple, route: str, x64):
     """Where features enter and leave the coefficients are scikit-learn's, by another algorithm."""
     X, y = sample(*shape)
     X, y = X - X.mean(0), y - y.mean()
     knots, _, coef = lars_path(X, y, method="lasso", alpha_min=1e-2)
-    fits = jr.path(SQUARED, jr.L1(), (X, y), strengths=knots, tol=1e-13)
-    np.testing.assert_allclose(fits.params, coef.T, atol=1e-8)
+    fits = jr.path(SQUARED, jr.L1(), (X, y), strengths=knots, tol=1e-13, route=route)
+    assert fits.route == route
+    np.testing.assert_allclose(fits.params, coef.T, atol=1e-9)
 
 
 PENALTIES = {
@@ -201,6 +203,22 @@ def test_folds_by_weights_are_folds_by_slicing(route: str, overlap: bool, x64):
         np.testing.assert_allclose(cv.fold_params["coef"][k], alone.params["coef"], atol=1e-10)
         scores = [float(SQUARED(alone[i], (X[held], y[held]))) for i in range(12)]
         np.testing.assert_allclose(cv.scores[k], scores, atol=1e-10)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_fold_may_keep_one_row(route: str, x64):
+    """Nothing but an intercept can be learnt of it, or without one what slicing gives."""
+    X, y = sample(24, 40)
+    masks = ~np.eye(24, dtype=bool)[:3]
+    kwargs = {"strengths": np.geomspace(1.0, 0.05, 12), "tol": 1e-13, "route": route}
+    cv = jr.cross_validate(SQUARED, jr.L1(), (X, y), folds=masks, init=jr.linear_params((X, y)), **kwargs)
+    assert not cv.status.any() and not np.asarray(cv.fold_params["coef"]).any()
+    np.testing.assert_allclose(cv.fold_params["intercept"], np.repeat(y[:3, None], 12, 1), atol=1e-10)
+    cv = jr.cross_validate(SQUARED, jr.L1(), (X, y), folds=masks, **kwargs)
+    assert not cv.status.any()
+    for k in range(3):
+        alone = jr.path(SQUARED, jr.L1(), (X[k : k + 1], y[k : k + 1]), **kwargs)
+        np.testing.assert_allclose(cv.fold_params[k], alone.params, atol=1e-10)
 
 
 @pytest.mark.parametrize("route", ROUTES)
