@@ -37,8 +37,8 @@ def on_host(x: Any) -> bool:
 
 
 def is_sparse(value: Any) -> bool:
-    """Whether this is a matrix or an array of scipy.sparse, which is not imported for it."""
-    return hasattr(value, "tocsc")
+    """Whether this is a matrix or an array of scipy.sparse or jax.experimental.sparse; neither is imported for it."""
+    return hasattr(value, "tocsc") or hasattr(value, "nse")
 
 
 def array(where: str, name: str, value: Any, labels: bool = False, announce: bool = False) -> Array:
@@ -126,13 +126,13 @@ def problem(
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"{where}: data is {type(data).__name__}, expected a pair (X, y).")
-    whole = isinstance(data[0], list)  # a list is an array in the making, any other container a tree
+    whole = isinstance(data[0], list)  # an array in the making; any other container, but for JAX's sparse, is a tree
     keep = keep and not traced(data)
 
     def take(x: Any) -> Any:
         return (host_array if keep and on_host(x) else array)(where, "X", x, announce=True)
 
-    X = jax.tree.map(take, data[0], is_leaf=lambda _: whole)
+    X = jax.tree.map(take, data[0], is_leaf=lambda x: whole or is_sparse(x))
     y = array(where, "y", data[1], labels, announce=True)
     lead = _sample_shape(where, X, y, tasks)
     dtype = jnp.result_type(*jax.tree.leaves(X))

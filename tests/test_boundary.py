@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 import scipy.sparse
+from jax.experimental import sparse as jax_sparse
 
 import jaxreg as jr
 from jaxreg import _validate
@@ -82,8 +83,9 @@ def test_refused_by_name(entry: str, case: str):
 
 
 def test_one_fit_wants_dense_features():
-    with pytest.raises(TypeError, match="X is a sparse array, expected a dense one"):
-        minimize((scipy.sparse.csr_array(X), Y))
+    for form in (scipy.sparse.csr_array, jax_sparse.BCOO.fromdense, jax_sparse.BCSR.fromdense):
+        with pytest.raises(TypeError, match="X is a sparse array, expected a dense one"):
+            minimize((form(X), Y))
 
 
 def _frozen(a: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from jaxreg import _validate
@@ -29,10 +31,11 @@ def fit_all(
 ) -> tuple[Lanes, str]:
     """Fit all lanes over all strengths; with the route that did it."""
     route, vector = posed.way
-    if vector is None or _validate.traced(strengths, tol):
-        return _generic(posed, "generic" if route == "newton" else route, masks, order, strengths, tol, max_steps)
-    grid, every = np.asarray(strengths), lane_weights(np.asarray(posed.weights), masks)
     sparse, squared = isinstance(posed.data[0], Sparse), posed.f.is_squared
+    instead = {"working set": "rows" if squared else "generic", "newton": "generic"}.get(route, route)
+    if vector is None or _validate.traced(strengths, tol):
+        return _generic(posed, instead, masks, order, strengths, tol, max_steps)
+    grid, every = np.asarray(strengths), lane_weights(np.asarray(posed.weights), masks)
     found = None
     if route == "working set" and (sparse or grid[-1] > 0):
         found = by_working_sets(_model(posed, every, masks), masks is not None, grid, tol)
@@ -44,7 +47,7 @@ def fit_all(
             "strengths, by `ratio` or `strengths`, or densify with X.toarray()."
         )
     if found is None:
-        route = route if route != "working set" else "rows" if squared else "generic"
+        route = instead
         if not squared or (posed.data[0].shape[1] > _DENSE and route == "rows"):
             return _generic(posed, route, masks, order, strengths, tol, max_steps)
         sample = posed.data, posed.weights, masks, order
@@ -55,6 +58,18 @@ def fit_all(
         else:
             found = by_moments(*sample, vector, grid, tol)
     return Lanes(_finished(posed, every, grid, found[0], tol, max_steps), found[1]), route
+
+
+def tell_route(where: str, forced: str | None, taken: str, strengths: Array, tol: Array) -> None:
+    """Warn that another route was taken than the one that was forced, and why."""
+    if forced in (None, taken):
+        return
+    why = "more features are in use at once than a working set holds"
+    if _validate.traced(strengths, tol):
+        why = "strengths or tol are traced"
+    elif float(strengths[-1]) == 0:
+        why = "strength 0 excludes no feature"
+    warnings.warn(f"{where}: route {forced!r} cannot serve, for {why}; {taken!r} is taken.", UserWarning, stacklevel=3)
 
 
 def lane_weights(weights: np.ndarray, masks: np.ndarray | None) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy  # type: ignore[import-untyped]  # its `sparse` is imported when first asked for
 
 from jaxreg import _tree, _validate
 from jaxreg._typing import Array, PyTree
@@ -17,7 +18,7 @@ from jaxreg.solvers.minimize import check_model
 
 
 def is_sparse(data: Any) -> bool:
-    """Whether X is a scipy.sparse matrix or array."""
+    """Whether X is a matrix or an array of scipy.sparse or jax.experimental.sparse."""
     return isinstance(data, (tuple, list)) and len(data) == 2 and _validate.is_sparse(data[0])
 
 
@@ -28,7 +29,8 @@ def prepare_sparse(
     check_model(where, risk, penalty)
     if isinstance(risk, MultitaskRisk) or risk.predict is not linear:
         raise TypeError(f"{where}: X is sparse, expected a linear model of one task for it; densify with X.toarray().")
-    X, (n, p) = data[0], data[0].shape
+    X = _as_scipy(where, data[0])
+    n, p = X.shape
     if np.ndim(data[1]) != 1 or len(data[1]) != n:
         raise ValueError(
             f"{where}: y has shape {np.shape(data[1])}, expected ({n},) to match sparse X of shape {X.shape}."
@@ -49,6 +51,26 @@ def prepare_sparse(
     penalty = _tree.cast(penalty, w.dtype)
     jax.eval_shape(penalty.value, init)
     return (Sparse(X), y), w, penalty, init
+
+
+def _as_scipy(where: str, X: Any) -> Any:
+    """BCOO and BCSR without their padding, anything of scipy.sparse as it is. Raises TypeError for other forms."""
+    if _validate.traced(X):
+        raise TypeError(f"{where}: sparse X is read on the host: call it outside of jit and vmap.")
+    own = hasattr(X, "tocsc")
+    if X.ndim != 2 or not (own or (hasattr(X, "n_batch") and X.n_batch == X.n_dense == 0)):
+        raise TypeError(
+            f"{where}: X is {type(X).__name__} of shape {X.shape}, expected scipy.sparse features of shape (n, p), or "
+            "BCOO or BCSR without batch and dense axes."
+        )
+    if own:
+        return X
+    values, index = np.asarray(X.data), np.asarray(X.indices)
+    if hasattr(X, "indptr"):
+        starts = np.asarray(X.indptr)
+        return scipy.sparse.csr_array((values[: starts[-1]], index[: starts[-1]], starts), shape=X.shape)
+    real = (index < np.array(X.shape)).all(1)
+    return scipy.sparse.coo_array((values[real], tuple(index[real].T)), shape=X.shape)
 
 
 def _finite(where: str, X: Any, w: np.ndarray) -> Any:

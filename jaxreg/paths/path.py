@@ -9,7 +9,7 @@ import jax
 from jaxreg import _validate
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.paths._fit import fit_all
+from jaxreg.paths._fit import fit_all, tell_route
 from jaxreg.paths._posed import pose, strengths_for
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk
@@ -62,8 +62,9 @@ def path(
     `strength_max` down to `ratio` times it (1e-2; for penalties that exclude nothing, such as Ridge, 1e-6 below ten
     times the risk's curvature). `init` gives the form of the parameters, by default a linear model without intercept;
     `linear_params(data)` adds one. `tol` is the relative gap asked of every strength. `route` forces one of the routes
-    of `Path`; None takes the fastest. X may be a scipy.sparse matrix, which is never made dense, for smooth losses of
-    one output with a dual bound and elementwise thresholding penalties.
+    of `Path`, with a warning where it has to be left for another one; None takes the fastest. X may be sparse, of
+    scipy.sparse or BCOO or BCSR of jax.experimental.sparse, and is never made dense, for smooth losses of one output
+    with a dual bound and elementwise thresholding penalties.
 
     Raises TypeError or ValueError for arguments that cannot be used, naming them.
 
@@ -78,6 +79,7 @@ def path(
     grid = strengths_for(where, posed, strengths, num, ratio)
     tol = _validate.number(where, "tol", tol, posed.weights.dtype, low=0.0)
     (fits, _), taken = fit_all(posed, None, None, grid, tol, max_steps)
+    tell_route(where, route, taken, grid, tol)
     whole = _last(fits)
     report(where, whole.status, whole.gap, on_fail)
     return Path(grid, whole.params, whole.value, whole.gap, whole.status, whole.steps, taken)

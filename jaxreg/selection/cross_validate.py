@@ -14,7 +14,7 @@ from jaxreg import _validate
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.paths._design import Sparse
-from jaxreg.paths._fit import fit_all
+from jaxreg.paths._fit import fit_all, tell_route
 from jaxreg.paths._posed import pose, strengths_for
 from jaxreg.paths.path import Path
 from jaxreg.penalties import Penalty
@@ -106,6 +106,7 @@ def cross_validate(
     tol = _validate.number(where, "tol", tol, w.dtype, low=0.0)
     order = block_order(masks) if posed.way.route in ("moments", "newton") else None
     lanes, taken = fit_all(posed, masks, order, grid, tol, max_steps)
+    tell_route(where, route, taken, grid, tol)
     fits, scores = lanes
     report(where, fits.status, fits.gap, on_fail)
     if scoring is not None:

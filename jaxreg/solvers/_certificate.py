@@ -82,10 +82,10 @@ def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Ref
     At dual scale κ objective less bound is ½(1 - κ)² residual + κ<w, grad> + g(w) + g*(-κ grad): no large numbers
     cancel, and neither predictions nor targets are needed.
     """
-    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    value, along = part.leaf_value(w), jnp.sum(w * grad)
+    rest = _leaf_residual(part, w, grad, value, ref)
     if not part.dualisable:
         return rest
-    value, along = part.leaf_value(w), jnp.sum(w * grad)
     scales = _scales([(part, -grad)], w.dtype)
     gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
     gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
@@ -101,10 +101,16 @@ def linear_gap(
     `slopes` are ∂f/∂predictions, `balanced` where an intercept is free, and `grad` is X' slopes.
     """
     value = f.value_at(predictions) + part.leaf_value(w)
-    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    rest = _leaf_residual(part, w, grad, value, ref)
     gap = (value - _best_bound(f, [(part, -grad)], slopes)) / ref.objective
     known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
     return value, jnp.where(known, jnp.maximum(gap, 0.0), rest)
+
+
+def _leaf_residual(part: Leafwise, w: Array, grad: Array, value: Array, ref: Reference) -> Array:
+    """The scaled KKT residual; infinite outside the penalty's domain, however near w is to it."""
+    rest = jnp.max(jnp.abs(part.residual(w, grad, jnp.ones((), w.dtype)))) / ref.gradient
+    return jnp.where(jnp.isposinf(value), jnp.inf, rest)
 
 
 def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:

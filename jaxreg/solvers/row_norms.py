@@ -81,12 +81,14 @@ def compressed(A: Array, Y: Array) -> Roots:
 
 
 def from_gram(matrix: Array, cross: Array, square: Array) -> Roots:
-    """A and Y with AᵀA and AᵀY as given, directions below rounding dropped."""
-    values, vectors = jnp.linalg.eigh(matrix)
+    """A and Y with AᵀA and AᵀY as given, directions below rounding dropped once all features have the same size."""
+    size = jnp.sqrt(jnp.maximum(jnp.diagonal(matrix), 0.0))
+    unit = jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1.0), 0.0)
+    values, vectors = jnp.linalg.eigh(matrix * unit[:, None] * unit[None])
     kept = values > jnp.finfo(matrix.dtype).eps * len(values) * values[-1]
     root = jnp.where(kept, jnp.sqrt(jnp.where(kept, values, 1.0)), 0.0)[:, None]
-    turned = jnp.where(root > 0, matmul(vectors.T, cross) / jnp.where(root > 0, root, 1.0), 0.0)
-    return Roots(root * vectors.T, turned, jnp.maximum(square - jnp.sum(jnp.square(turned)), 0.0))
+    turned = jnp.where(root > 0, matmul(vectors.T, cross * unit[:, None]) / jnp.where(root > 0, root, 1.0), 0.0)
+    return Roots(root * vectors.T * size[None], turned, jnp.maximum(square - jnp.sum(jnp.square(turned)), 0.0))
 
 
 def follow_rows(
@@ -102,16 +104,20 @@ def follow_rows(
     """Minimise roots + s * part for every s of `strengths` (B,), descending, from `start` (q, T) near `start_at`.
 
     `norms` says what `part` is. Each start is extrapolated from the two fits before; entries that cannot be solved keep
-    a gap above `tol`.
+    a gap above `tol`. Steps are taken in features of unit size.
     """
-    first = jnp.sqrt(jnp.sum(jnp.square(start), 1)) / norms.weight
+    size = jnp.sqrt(jnp.sum(jnp.square(roots.A), 0))
+    unit = jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1.0), 1.0)
+    roots = Roots(roots.A * unit[None], roots.Y, roots.left)
+    norms = Norms(norms.weight * unit, norms.ridge * jnp.square(unit))
+    first = jnp.sqrt(jnp.sum(jnp.square(start), 1)) / (unit * norms.weight)
 
     def one(carry: _Trail, s: Array) -> tuple[_Trail, tuple[Array, ...]]:
         e, before, at, before_at = carry
         turn = jnp.where(before_at > at, (at - s) / jnp.where(before_at > at, before_at - at, 1.0), 0.0)
         begin = jnp.where(e > 0, jnp.maximum(e + turn * (e - before), 0.0), 0.0)
-        end = _walk(roots, part, norms, ref, s, begin, tol)
-        W = _coef(end.at)
+        end = _walk(roots, part, norms, unit, ref, s, begin, tol)
+        W = unit[:, None] * _coef(end.at)
         value = 0.5 * _residual(roots, s, end.at) + weighed(s, part).leaf_value(W)
         moved = s < at
         keep = end.at.e, jnp.where(moved, e, before), s, jnp.where(moved, at, before_at)
@@ -129,12 +135,15 @@ def _residual(roots: Roots, s: Array, point: _Point) -> Array:
     return jnp.square(s) * jnp.sum(jnp.square(point.theta)) + roots.left
 
 
-def _walk(roots: Roots, part: Leafwise, norms: Norms, ref: Reference, s: Array, e: Array, tol: Array) -> _Walk:
+def _walk(
+    roots: Roots, part: Leafwise, norms: Norms, unit: Array, ref: Reference, s: Array, e: Array, tol: Array
+) -> _Walk:
     """Points at which F never rises, until the gap is at most `tol`."""
     slack = 64 * jnp.finfo(e.dtype).eps * ref.objective
 
     def certified(point: _Point) -> Array:
-        gap = squared_gap(weighed(s, part), _coef(point), -s * point.V, _residual(roots, s, point), ref)
+        W, grad = unit[:, None] * _coef(point), -s * point.V / unit[:, None]
+        gap = squared_gap(weighed(s, part), W, grad, _residual(roots, s, point), ref)
         return jnp.where(jnp.isfinite(gap) & jnp.all(jnp.isfinite(point.V)), gap, jnp.inf)
 
     def going(walk: _Walk) -> Array:

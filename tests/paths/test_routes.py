@@ -1,14 +1,20 @@
 """Active sets: every route finds the same fits, certified by a judge that knows nothing of them."""
 
+import contextlib
+
 import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import lars_path
 
 import jaxreg as jr
+from jaxreg.paths._glm_sets import GlmLanes
+from jaxreg.paths._squared_sets import SquaredLanes
 from jaxreg.solvers import active_set
+from jaxreg.solvers._certificate import Reference, squared_gap
 
 SQUARED = jr.risk(jr.linear, jr.Squared())
+LOGISTIC = jr.risk(jr.linear, jr.Logistic())
 ROUTES = ("moments", "rows", "working set")
 
 
@@ -83,14 +89,16 @@ def test_nearly_square_data_take_moments_and_systems_of_many_widths(x64):
     assert judged((X, y), fits.strengths, *split(fits)) <= 1e-6
 
 
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shape", [(60, 20), (20, 60), (40, 300)], ids=["tall", "wide", "very wide"])
-def test_exact_at_the_knots_of_least_angles(shape: tuple, x64):
+def test_exact_at_the_knots_of_least_angles(shape: tuple, route: str, x64):
     """Where features enter and leave the coefficients are scikit-learn's, by another algorithm."""
     X, y = sample(*shape)
     X, y = X - X.mean(0), y - y.mean()
     knots, _, coef = lars_path(X, y, method="lasso", alpha_min=1e-2)
-    fits = jr.path(SQUARED, jr.L1(), (X, y), strengths=knots, tol=1e-13)
-    np.testing.assert_allclose(fits.params, coef.T, atol=1e-8)
+    fits = jr.path(SQUARED, jr.L1(), (X, y), strengths=knots, tol=1e-13, route=route)
+    assert fits.route == route
+    np.testing.assert_allclose(fits.params, coef.T, atol=1e-9)
 
 
 PENALTIES = {
@@ -198,6 +206,22 @@ def test_folds_by_weights_are_folds_by_slicing(route: str, overlap: bool, x64):
 
 
 @pytest.mark.parametrize("route", ROUTES)
+def test_a_fold_may_keep_one_row(route: str, x64):
+    """Nothing but an intercept can be learnt of it, or without one what slicing gives."""
+    X, y = sample(24, 40)
+    masks = ~np.eye(24, dtype=bool)[:3]
+    kwargs = {"strengths": np.geomspace(1.0, 0.05, 12), "tol": 1e-13, "route": route}
+    cv = jr.cross_validate(SQUARED, jr.L1(), (X, y), folds=masks, init=jr.linear_params((X, y)), **kwargs)
+    assert not cv.status.any() and not np.asarray(cv.fold_params["coef"]).any()
+    np.testing.assert_allclose(cv.fold_params["intercept"], np.repeat(y[:3, None], 12, 1), atol=1e-10)
+    cv = jr.cross_validate(SQUARED, jr.L1(), (X, y), folds=masks, **kwargs)
+    assert not cv.status.any()
+    for k in range(3):
+        alone = jr.path(SQUARED, jr.L1(), (X[k : k + 1], y[k : k + 1]), **kwargs)
+        np.testing.assert_allclose(cv.fold_params[k], alone.params, atol=1e-10)
+
+
+@pytest.mark.parametrize("route", ROUTES)
 def test_single_precision_reaches_its_floor(route: str):
     with jax.enable_x64(False):
         data = tuple(a.astype("float32") for a in sample(40, 60, rho=0.2))
@@ -213,7 +237,10 @@ def test_one_weak_strength_and_zero(route: str, x64):
     init = jr.linear_params(data)
     fits = jr.path(SQUARED, jr.L1(), data, strengths=[1e-3], init=init, route=route)
     assert fits.status[0] == 0 and judged(data, fits.strengths, *split(fits)) <= 1e-6
-    zero = jr.path(SQUARED, jr.L1(), data, strengths=[0.1, 0.0], init=init, route=route, tol=1e-9)
+    warned = pytest.warns(UserWarning, match="strength 0 excludes no feature; 'rows' is taken")
+    with warned if route == "working set" else contextlib.nullcontext():
+        zero = jr.path(SQUARED, jr.L1(), data, strengths=[0.1, 0.0], init=init, route=route, tol=1e-9)
+    assert zero.route == ("rows" if route == "working set" else route)
     design = np.column_stack([data[0], np.ones(50)])
     np.testing.assert_allclose(zero.params["coef"][1], np.linalg.lstsq(design, data[1])[0][:-1], atol=1e-6)
 
@@ -224,6 +251,38 @@ def test_what_active_sets_miss_is_solved_on_all_features(x64, monkeypatch: pytes
     data = sample(33, 9, seed=5)
     fits = jr.path(SQUARED, jr.L1(), data, num=7, init=jr.linear_params(data))
     assert (fits.status == 0).all() and judged(data, fits.strengths, *split(fits)) <= 1e-6
+
+
+def test_outside_the_domain_nothing_is_certified(x64):
+    """A coefficient that is negative by little has a small KKT residual, and is not allowed."""
+    one = np.ones(1)
+    for w, gap in ((-1e-12, np.inf), (0.0, 0.0)):
+        assert squared_gap(jr.L1(positive=True), w * one, -one, 0.0 * one[0], Reference(one[0], one[0])) == gap
+
+
+@pytest.mark.parametrize(
+    ("fit", "loss", "other"),
+    [(jr.path, "squared", "rows"), (jr.cross_validate, "squared", "rows"), (jr.path, "logistic", "generic")],
+)
+def test_a_forced_route_that_is_left_is_told(fit, loss: str, other: str, x64, monkeypatch: pytest.MonkeyPatch):
+    X, y = sample(20, 12)
+    data, risk = ((X, y), SQUARED) if loss == "squared" else ((X, (y > 3).astype(float)), LOGISTIC)
+    monkeypatch.setattr(SquaredLanes if loss == "squared" else GlmLanes, "widths", (1,))
+    with pytest.warns(UserWarning, match=f"route 'working set' cannot serve, for more features.*'{other}' is taken"):
+        left = fit(risk, jr.L1(), data, strengths=[0.1, 0.01], route="working set")
+    assert getattr(left, "path", left).route == other
+
+
+def test_traced_strengths_leave_the_route(x64):
+    data = sample(20, 12)
+
+    def fits(s):
+        made = jr.path(SQUARED, jr.L1(), data, strengths=s, route="working set")
+        assert made.route == "rows"
+        return made.params
+
+    with pytest.warns(UserWarning, match="strengths or tol are traced"):
+        jax.vmap(fits)(np.array([[0.5, 0.2]]))
 
 
 def test_a_route_that_cannot_serve_is_named():

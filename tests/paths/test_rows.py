@@ -135,6 +135,18 @@ def test_degenerate_features(name: str, shape: tuple, x64):
         assert not np.asarray(fits.params["coef"])[:, -3:].any()
 
 
+@SHAPES
+def test_units_change_coefficients_and_nothing_else(shape: tuple, x64):
+    """Where strengths change with them."""
+    X, Y = sample(*shape)
+    scale = 10.0 ** np.linspace(-6, 6, shape[1])
+    kwargs = {"num": 10, "ratio": 1e-3, "tol": 1e-11, "init": jr.linear_params((X, Y))}
+    plain = jr.path(SQUARED, np.ones((shape[1], 1)) * ROWS, (X, Y), **kwargs)
+    other = jr.path(SQUARED, scale[:, None] * ROWS, (X * scale, Y), **kwargs)
+    assert other.route == ROUTE[shape] and (other.status == 0).all()
+    np.testing.assert_allclose(np.asarray(other.params["coef"]) * scale[:, None], plain.params["coef"], atol=1e-8)
+
+
 def test_strengths_far_apart(x64):
     for shape in (TALL, WIDE):
         data = sample(*shape)
@@ -156,27 +168,28 @@ def test_one_output_is_the_lasso(shape: tuple, x64):
 def test_folds_are_weights(shape: tuple, x64):
     """Folds by weights are folds by slicing; rows of weight 0 do not count, whatever they hold."""
     X, Y = sample(*shape)
-    weights = np.where(np.arange(len(X)) % 7 == 3, 0.0, np.random.default_rng(1).uniform(0.5, 2.0, len(X)))
+    weights = np.where(np.arange(len(X)) < 4, 0.0, np.random.default_rng(1).uniform(0.5, 2.0, len(X)))
     grid = np.geomspace(0.8, 0.02, 12)
     init = jr.linear_params((X, Y))
-    kwargs = {"strengths": grid, "init": init, "tol": 1e-12}
+    kwargs = {"strengths": grid, "init": init, "tol": 1e-13}
+    penalty = ROWS + jr.Ridge()
     Y = np.where(weights[:, None] == 0, 1e3, Y)
     masks = np.arange(len(X))[None] % 4 == np.arange(4)[:, None]
-    cv = jr.cross_validate(SQUARED, ROWS, (X, Y), folds=masks, weights=weights, **kwargs)
+    cv = jr.cross_validate(SQUARED, penalty, (X, Y), folds=masks, weights=weights, **kwargs)
     assert cv.path.route == ROUTE[shape] and (cv.status == 0).all() and cv.scores.shape == (4, 12)
-    assert gaps((X, Y), cv.path, weights).max() <= 1e-11
-    for fold, held in enumerate(masks[:1]):
+    assert gaps((X, Y), cv.path, weights, ridge=1.0).max() <= 1e-12
+    for fold, held in enumerate(masks):
         kept = ~held & (weights > 0)
-        sliced = jr.path(SQUARED, ROWS, (X[kept], Y[kept]), weights=weights[kept], **kwargs)
+        sliced = jr.path(SQUARED, penalty, (X[kept], Y[kept]), weights=weights[kept], **kwargs)
         for a, b in zip(jax.tree.leaves(cv.fold_params), jax.tree.leaves(sliced.params), strict=True):
-            np.testing.assert_allclose(a[fold], b, atol=2e-5)
+            np.testing.assert_allclose(a[fold], b, atol=1e-10)
         errors = (
             Y[None]
             - np.einsum("np,lpt->lnt", X, sliced.params["coef"])
             - np.asarray(sliced.params["intercept"])[:, None]
         )
         score = 0.5 * np.sum((weights * held)[None] * np.sum(errors**2, 2), 1) / np.sum(weights * held)
-        np.testing.assert_allclose(cv.scores[fold], score, rtol=1e-5)
+        np.testing.assert_allclose(cv.scores[fold], score, rtol=1e-10)
 
 
 def test_working_sets_take_in_what_they_missed(x64):
