@@ -14,7 +14,7 @@ from jaxreg import _validate
 from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike, Data, Predict, PyTree
-from jaxreg.losses import Loss, Plain
+from jaxreg.losses import Loss, Plain, Squared
 
 
 def linear(params: PyTree, X: ArrayLike) -> Array:
@@ -223,6 +223,13 @@ def multitask(risk: Risk, axes: Any = 0, task_weights: ArrayLike | None = None) 
     1.0
     """
     return MultitaskRisk(risk, task_weights, _freeze(axes))
+
+
+def with_squares(risk: Risk | MultitaskRisk) -> Risk | MultitaskRisk:
+    """The same predictions with squared loss."""
+    if isinstance(risk, MultitaskRisk):
+        return replace(risk, risk=replace(risk.risk, loss=Squared()))
+    return replace(risk, loss=Squared())
 
 
 def weighted(weights: Array, values: Array) -> Array:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array, PyTree
-from jaxreg.losses import Squared
 from jaxreg.penalties import Penalty
-from jaxreg.risk import MultitaskRisk, Risk
+from jaxreg.risk import with_squares
 from jaxreg.solvers._loop import run
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._reduce import coefficients, least_squares
@@ -52,13 +49,7 @@ def quadratic(f: Smooth, predictions: Array) -> Smooth:
     least = (1e-5 if bends.dtype == jnp.float64 else 1e-2) * most * f.rows
     bends = jnp.maximum(bends, least)
     target = predictions - jnp.where(bends > 0, slopes / jnp.where(bends > 0, bends, 1.0), 0.0)
-    return Smooth(_squared(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
-
-
-def _squared(risk: Risk | MultitaskRisk) -> Risk | MultitaskRisk:
-    if isinstance(risk, MultitaskRisk):
-        return replace(risk, risk=replace(risk.risk, loss=Squared()))
-    return replace(risk, loss=Squared())
+    return Smooth(with_squares(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
 
 
 def model_minimiser(f: Smooth, g: Penalty, params: PyTree, value: Array, tol: Array) -> PyTree:
