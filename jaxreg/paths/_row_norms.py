@@ -132,12 +132,13 @@ def _lane(samples: _Samples, lane: Array) -> tuple[Roots, Reference, Array, Arra
 @partial(jax.jit, static_argnames="intercept")
 def _samples(stats: Moments, part: Leafwise, strongest: Array, intercept: bool) -> _Samples:
     matrix, cross, square = stats.gram(centre=intercept)
-    dtype = matrix.dtype
+    dtype, size = matrix.dtype, jnp.diagonal(matrix, axis1=-2, axis2=-1)
+    noise = 8 * jnp.finfo(dtype).eps * size[-1:]  # moments of folds are differences from the whole sample's
     if intercept:
-        noise = jnp.square(16 * jnp.finfo(dtype).eps * stats.x_mean)
-        live = jnp.diagonal(matrix, axis1=-2, axis2=-1) > noise
-        matrix = jnp.where(live[..., None] & live[..., None, :], matrix, 0.0)
-        cross = jnp.where(live[..., None], cross, 0.0)
+        noise = jnp.maximum(noise, jnp.square(16 * jnp.finfo(dtype).eps * stats.x_mean))
+    live = size > noise
+    matrix = jnp.where(live[..., None] & live[..., None, :], matrix, 0.0)
+    cross = jnp.where(live[..., None], cross, 0.0)
     pulls = jnp.max(jnp.abs(stats.gram(centre=False)[1]), (-2, -1))
     pulls = jnp.maximum(pulls, jnp.max(jnp.abs(stats.y_mean), -1)) if intercept else pulls
     total, tiny = jnp.sum(square, -1), jnp.finfo(dtype).tiny

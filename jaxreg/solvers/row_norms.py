@@ -118,7 +118,7 @@ def follow_rows(
         begin = jnp.where(e > 0, jnp.maximum(e + turn * (e - before), 0.0), 0.0)
         end = _walk(roots, part, norms, unit, ref, s, begin, tol)
         W = unit[:, None] * _coef(end.at)
-        value = 0.5 * _residual(roots, s, end.at) + weighed(s, part).leaf_value(W)
+        value = 0.5 * _errors(roots, end.at)[1] + weighed(s, part).leaf_value(W)
         moved = s < at
         keep = end.at.e, jnp.where(moved, e, before), s, jnp.where(moved, at, before_at)
         return keep, (W, value, end.gap, end.steps)
@@ -131,8 +131,10 @@ def _coef(point: _Point) -> Array:
     return point.e[:, None] * point.u
 
 
-def _residual(roots: Roots, s: Array, point: _Point) -> Array:
-    return jnp.square(s) * jnp.sum(jnp.square(point.theta)) + roots.left
+def _errors(roots: Roots, point: _Point) -> tuple[Array, Array]:
+    """AW - Y and the whole sum of squares, of the coefficients: -sθ equals AW - Y no better than M can be solved."""
+    errors = matmul(roots.A, _coef(point)) - roots.Y
+    return errors, jnp.sum(jnp.square(errors)) + roots.left
 
 
 def _walk(
@@ -142,8 +144,9 @@ def _walk(
     slack = 64 * jnp.finfo(e.dtype).eps * ref.objective
 
     def certified(point: _Point) -> Array:
-        W, grad = unit[:, None] * _coef(point), -s * point.V / unit[:, None]
-        gap = squared_gap(weighed(s, part), W, grad, _residual(roots, s, point), ref)
+        errors, square = _errors(roots, point)
+        W, grad = unit[:, None] * _coef(point), matmul(errors.T, roots.A).T / unit[:, None]
+        gap = squared_gap(weighed(s, part), W, grad, square, ref)
         return jnp.where(jnp.isfinite(gap) & jnp.all(jnp.isfinite(point.V)), gap, jnp.inf)
 
     def going(walk: _Walk) -> Array:
@@ -166,6 +169,8 @@ def _point(roots: Roots, norms: Norms, s: Array, e: Array) -> _Point:
     turned = matmul(roots.A * (e * bent)[None], roots.A.T)
     factor = jnp.linalg.cholesky(turned + s * jnp.eye(len(turned), dtype=e.dtype))
     theta = jax.scipy.linalg.cho_solve((factor, True), roots.Y)
+    rest = roots.Y - matmul(roots.A, (e * bent)[:, None] * matmul(theta.T, roots.A).T) - s * theta
+    theta = theta + jax.scipy.linalg.cho_solve((factor, True), rest)  # in float32 half of the digits, for weak s
     V = matmul(theta.T, roots.A).T
     u = bent[:, None] * V
     cost = jnp.where(e > 0, jnp.square(norms.weight) * e, 0.0)
