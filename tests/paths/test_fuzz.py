@@ -163,7 +163,13 @@ def faults(drawn: Drawn, found: Outcome, loss: str, dtype: np.dtype) -> list[str
     return made
 
 
-@pytest.mark.parametrize(("loss", "route"), CASES)
+def slow(loss: str, route: str) -> bool:
+    return route == "generic" or (route == "working set" and loss in GLM[1:])
+
+
+@pytest.mark.parametrize(
+    ("loss", "route"), [pytest.param(*case, marks=[pytest.mark.slow] * slow(*case)) for case in CASES]
+)
 def test_no_fit_is_uncertified_without_a_status_that_says_so(loss: str, route: str, dtype: np.dtype):
     wrong = []
     for number in range(-(-COUNT // (2 * len(CASES)))):
