@@ -158,7 +158,7 @@ def _each(function: Callable[..., Any], *lanes: Any) -> Any:
 
 
 def _length(m: Lockstep, g: Leafwise, c: _At, move: Array, along: Array, live: Array) -> Array:
-    """For every sample the longest of 1, ½, ¼, … by which its objective falls, to rounding."""
+    """For every sample the longest of 1, ½, ¼, … by which its objective falls, to rounding; 0 where none does."""
     slack = 16 * jnp.finfo(along.dtype).eps * jnp.abs(c.fit.value)
 
     def lane(share: Array, w: Array, d: Array, z: Array, dz: Array, t: Array) -> Array:
@@ -174,7 +174,8 @@ def _length(m: Lockstep, g: Leafwise, c: _At, move: Array, along: Array, live: A
 
     one = jnp.ones_like(c.fit.value)
     begin = one, short(one), jnp.zeros((), jnp.int32)
-    return jax.lax.while_loop(lambda k: jnp.any(k[1]) & (k[2] < HALVINGS), halve, begin)[0]
+    t, rises, _ = jax.lax.while_loop(lambda k: jnp.any(k[1]) & (k[2] < HALVINGS), halve, begin)
+    return jnp.where(rises, 0.0, t)
 
 
 def _curvature(m: Lockstep, z: Array) -> Curved:
