@@ -23,6 +23,7 @@ from jaxreg.solvers._loop import MARGIN, Solution, Solver, Status, floored
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers.active_set import Fits, Gram, follow
+from jaxreg.solvers.fista import FISTA
 from jaxreg.solvers.minimize import fit_one
 
 BLOCK = 10
@@ -112,7 +113,11 @@ def assemble(
     tol: Array,
     max_steps: int,
 ) -> Solution:
-    """The fits with their status; those above the tolerance are solved again on all features, one by one."""
+    """The fits with their status; those above the tolerance are solved again on all features, one by one.
+
+    First-order steps follow where that fails: of a loss that is not bent everywhere, such as Huber's, a quadratic model
+    may lead nowhere.
+    """
     limit = float(floored(tol))
     missed = np.argwhere(~(np.asarray(found.gap) <= limit))
     if len(missed):
@@ -120,7 +125,10 @@ def assemble(
     for lane, at in missed:
         f = bind(risk, data, jnp.asarray(lanes[lane]))
         start = jax.tree.map(lambda x, i=lane, j=at: jnp.asarray(x[i, j]), found.params)
-        fit = fit_one(f, jnp.asarray(strengths[at], tol.dtype) * penalty, solver, start, tol, max_steps)
+        weighted = jnp.asarray(strengths[at], tol.dtype) * penalty
+        fit = fit_one(f, weighted, solver, start, tol, max_steps)
+        if f.is_bounded and fit.status == Status.STALLED:
+            fit = fit_one(f, weighted, FISTA(), fit.params, tol, max_steps)
         for to, new in zip(jax.tree.leaves(found), jax.tree.leaves(fit), strict=True):
             to[lane, at] = np.asarray(new)
     return jax.device_put(found)
