@@ -127,7 +127,7 @@ def assemble(
         start = jax.tree.map(lambda x, i=lane, j=at: jnp.asarray(x[i, j]), found.params)
         weighted = jnp.asarray(strengths[at], tol.dtype) * penalty
         fit = fit_one(f, weighted, solver, start, tol, max_steps)
-        if f.is_bounded and fit.status == Status.STALLED:
+        if f.is_bounded and fit.status in (Status.STALLED, Status.DIVERGED):
             fit = fit_one(f, weighted, FISTA(), fit.params, tol, max_steps)
         for to, new in zip(jax.tree.leaves(found), jax.tree.leaves(fit), strict=True):
             to[lane, at] = np.asarray(new)
