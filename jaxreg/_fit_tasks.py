@@ -81,9 +81,7 @@ def _tell_of_units(tasks: Tasks, rows: Array, tol: ArrayLike) -> None:
     level = np.sum(w * y, 1) / np.where(w.any(1), w.sum(1), 1)
     spread = np.sum(w * np.square(y - level[:, None]), 1)
     varies = spread > np.finfo(y.dtype).eps * np.sum(w * np.square(y), 1)
-    lost = [
-        str(name) for name, s, real in zip(tasks.ids, spread, varies, strict=True) if real and s < tol * sum(spread)
-    ]
+    lost = [str(tasks.ids[t]) for t in np.flatnonzero(varies & (spread < tol * np.sum(spread)))]
     if lost:
         warnings.warn(
             f"fit_tasks: tol={float(tol):g} of the whole objective is more than all that the targets of task(s) "

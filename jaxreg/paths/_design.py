@@ -12,8 +12,8 @@ from jaxreg import _validate
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
 
-_BITS = 1e-12
-_NEAR = 2.0
+_BITS, _NEAR = 1e-12, 2.0
+"""Means stay where they cost no more than this part of a standard deviation by rounding, or are so few of them."""
 
 
 class Design(Protocol):

@@ -52,9 +52,9 @@ def quadratic(f: Smooth, predictions: Array) -> Smooth:
     return Smooth(with_squares(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
 
 
-def model_minimiser(f: Smooth, g: Penalty, params: PyTree, value: Array, tol: Array) -> PyTree:
+def model_minimiser(f: Smooth, g: Penalty, params: PyTree, predictions: Array, value: Array, tol: Array) -> PyTree:
     """Parameters that minimise the quadratic model plus g, to a gap of `tol` of the objective's `value`."""
-    reduced = least_squares(quadratic(f, f.predictions(params)), g, params)
+    reduced = least_squares(quadratic(f, predictions), g, params)
     assert reduced is not None
     split = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise)
     solver = AndersonSplitting() if split else Newton()

@@ -210,11 +210,19 @@ def saddle(f: Smooth, penalty: Penalty, params: PyTree) -> Saddle:
     return Saddle(g, (*terms, fitted), fitted)
 
 
+def two_blocks(s: Saddle) -> bool:
+    """Whether a smooth loss has two penalties with a prox beside it, as DavisYin needs."""
+    return len(s.terms) == 1 == len(s.wholes)
+
+
+def linear_systems(f: Smooth, s: Saddle) -> bool:
+    """Whether a step in the parameters is a linear system, as ADMM needs."""
+    return f.is_linear and (s.fitted is not None or f.is_bounded)
+
+
 def able(f: Smooth, s: Saddle) -> str:
     """The names of the solvers that serve a problem with terms."""
-    names = ["DavisYin()"] if len(s.terms) == 1 == len(s.wholes) else []
-    if f.is_linear and (s.fitted is not None or f.is_bounded):
-        names.append("ADMM()")
+    names = ["DavisYin()"] * two_blocks(s) + ["ADMM()"] * linear_systems(f, s)
     return " or ".join(filter(None, (", ".join(names), "PDHG()")))
 
 

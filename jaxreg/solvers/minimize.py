@@ -19,7 +19,7 @@ from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
-from jaxreg.solvers._saddle import Dual, saddle
+from jaxreg.solvers._saddle import Dual, linear_systems, saddle, two_blocks
 from jaxreg.solvers.admm import ADMM
 from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.damped import DampedNewton, is_small
@@ -140,10 +140,10 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
     s = saddle(f, penalty, init)
     if not s.terms:
         return _choose_plain(f, penalty, init)
-    if len(s.terms) == 1 == len(s.wholes):
+    if two_blocks(s):
         return DavisYin()
     small = sum(x.size for x in jax.tree.leaves(init)) <= DENSE
-    return ADMM() if small and f.is_linear and (s.fitted is not None or f.is_bounded) else PDHG()
+    return ADMM() if small and linear_systems(f, s) else PDHG()
 
 
 def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:

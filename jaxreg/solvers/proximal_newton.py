@@ -90,8 +90,9 @@ class ProximalNewton:
 def _by_model(f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
     """A step to the minimiser of the quadratic model, found to a part of what the step before gained."""
     x = state.params
-    value = f(x) + g.value(x)
-    found = model_minimiser(f, g, x, value, state.tol)
+    z = f.predictions(x)
+    value = f.value_at(z) + g.value(x)
+    found = model_minimiser(f, g, x, z, value, state.tol)
     direction = _tree.sub(found, x)
     moved = _tree.add_scale(x, halved(f, g, x, direction, value), direction)
     gained = (value - f(moved) - g.value(moved)) / jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)

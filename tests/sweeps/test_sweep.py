@@ -1,7 +1,6 @@
 """Sweeps: the same as a loop, whatever the batches, the devices and the interruptions; what is refused."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import jaxreg as jr
+from devices import run_on_devices
 from jaxreg.sweeps import _collect, _progress
 
 RISK = jr.risk(jr.linear, jr.Squared())
@@ -184,17 +184,7 @@ assert "all-reduce" not in text and "num_partitions=4" in text
 
 @pytest.mark.slow
 def test_devices_loop_on_their_own():
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-    script = DEVICES.format(tests=str(Path(__file__).parent.parent))
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "XLA_FLAGS": flags},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    run_on_devices(DEVICES, 4)
 
 
 def test_fits_that_did_not_converge_are_told():

@@ -1,10 +1,6 @@
 """Task gradients: rows, Gramians without rows, weighted sums, and the first link of a chain."""
 
-import os
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +9,7 @@ import optax
 import pytest
 
 import jaxreg as jr
+from devices import run_on_devices
 
 pytestmark = pytest.mark.usefixtures("x64")
 ROWS, WIDTH, TASKS = 12, 4, 3
@@ -171,16 +168,7 @@ jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12
 
 
 def test_two_devices_make_the_step_of_one():
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
-    ended = subprocess.run(
-        [sys.executable, "-c", DEVICES.format(tests=str(Path(__file__).parent.parent))],
-        env={**os.environ, "XLA_FLAGS": flags},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    run_on_devices(DEVICES, 2)
 
 
 def test_balanced_gradients_lower_for_every_platform():
