@@ -188,7 +188,7 @@ class Comparing(_L1):
 @jr.pytree
 class Widening(_L1):
     def prox(self, params, step=1.0):
-        return super().prox(jax.tree.map(lambda x: jnp.asarray(x, jnp.promote_types(x.dtype, "float32")), params), step)
+        return super().prox(jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), params), step)
 
 
 @jr.pytree

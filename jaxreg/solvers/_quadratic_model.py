@@ -56,7 +56,7 @@ def model_minimiser(f: Smooth, g: Penalty, params: PyTree, predictions: Array, v
     """Parameters that minimise the quadratic model plus g, to a gap of `tol` of the objective's `value`."""
     reduced = least_squares(quadratic(f, predictions), g, params)
     assert reduced is not None
-    split = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise)
+    split = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise) or reduced.g.bounded
     solver = AndersonSplitting() if split else Newton()
     scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
     return reduced.restore(run(reduced.f, reduced.g, solver, reduced.init, tol, _STEPS, scale).params)

@@ -18,6 +18,7 @@ from jaxreg.solvers._certificate import certify
 from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
+from jaxreg.solvers._quadratic_model import is_small_model
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
 from jaxreg.solvers._saddle import Dual, linear_systems, saddle, two_blocks
 from jaxreg.solvers.admm import ADMM
@@ -129,9 +130,9 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
     """The solver given, else by the problem's form.
 
     With one prox and a smooth loss DampedNewton where nothing has a kink and sizes are moderate, Newton where its
-    reduction is exact and the penalty convex and not a bounded set, ProximalNewton where a penalty thresholds a
-    moderate number of coefficients, else FISTA. Two blocks: DavisYin. More, linear maps or a loss without gradient:
-    ADMM where its systems are small, else PDHG.
+    reduction is exact and the penalty convex and not a bounded set, AndersonSplitting for those and for penalties that
+    tie tasks, ProximalNewton where a loss has curvature and a penalty one prox, else FISTA. Two blocks: DavisYin. More,
+    linear maps or a loss without gradient: ADMM where its systems are small, else PDHG.
     """
     if isinstance(solver, str) and solver != "auto":
         raise ValueError(f"solver is {solver!r}, expected 'auto' or a solver such as jaxreg.FISTA().")
@@ -156,6 +157,7 @@ def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
             return AndersonSplitting()
         if not penalty.bounded:
             return Newton()
+        return AndersonSplitting() if is_small_model(f) else FISTA()
     return ProximalNewton() if f.risk.loss.dual and serves(f, penalty, init) else FISTA()
 
 

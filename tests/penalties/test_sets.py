@@ -320,7 +320,7 @@ def test_a_cone_has_no_prox_in_a_metric():
 
 
 def test_every_solver_finds_the_same_monotone_and_conic_fit(x64):
-    """Cones go to Newton by default, bounded sets to FISTA."""
+    """Cones go to Newton by default, bounded sets to a splitting."""
     rng = np.random.default_rng(0)
     data = (rng.normal(size=(40, 8)), rng.normal(size=40))
     risk = jr.risk(jr.linear, jr.Squared())
@@ -328,3 +328,23 @@ def test_every_solver_finds_the_same_monotone_and_conic_fit(x64):
         fits = [jr.minimize(risk, g, np.zeros(8), data, solver=s, tol=1e-9) for s in (None, jr.FISTA())]
         assert all(fit.status == 0 for fit in fits)
         np.testing.assert_allclose(fits[0].params, fits[1].params, atol=1e-6)
+
+
+@pytest.mark.parametrize("g", [jr.Simplex(), jr.L2Ball(0.5), jr.L1Ball(0.5), jr.Box(-0.1, 0.2)], ids=repr)
+@pytest.mark.parametrize("loss", [jr.Squared(), jr.Logistic(), jr.Poisson()], ids=repr)
+def test_bounded_sets_are_solved_in_whatever_units_the_features_are(loss: jr.Loss, g: jr.Penalty, x64):
+    """First-order conditions in NumPy: no feasible point is lower along the gradient, a support function's value."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 8)) * np.array([1, 100, 0.01, 1, 1, 1, 10, 1])
+    y = (rng.random(40) < 0.5).astype(float)
+    w = np.asarray(jr.minimize(jr.risk(jr.linear, loss), g, np.zeros(8), (X, y), tol=1e-9).params)
+    z = X @ w
+    means = {"Squared": z, "Logistic": 1 / (1 + np.exp(-z)), "Poisson": np.exp(z)}
+    slope = X.T @ (means[type(loss).__name__] - y) / 40
+    lowest = {
+        "Simplex": np.min(slope),
+        "L2Ball": -0.5 * np.linalg.norm(slope),
+        "L1Ball": -0.5 * np.max(np.abs(slope)),
+        "Box": np.sum(np.minimum(-0.1 * slope, 0.2 * slope)),
+    }
+    assert slope @ w - lowest[type(g).__name__] <= 1e-7
