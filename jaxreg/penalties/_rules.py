@@ -26,6 +26,7 @@ class Part(Protocol):
     quadratic: bool
     convex: bool
     metric: bool
+    smooth: bool
     gauge: bool
     centred: bool
     composed: bool
@@ -141,15 +142,23 @@ def exact(parts: Sequence[Part], x: Array) -> bool:
 
 
 def groups(parts: Sequence[P], x: Array) -> list[list[P]]:
-    """Parts gathered, sets first and each where it first fits, into groups with an exact prox."""
+    """Parts gathered, each where it first fits, into groups with an exact prox.
+
+    The first group's prox is what a split problem returns: sets and one-sided functions lead, that it may be in their
+    domain, and smooth functions come last, that it may have the zeros of the others.
+    """
     made: list[list[P]] = []
-    for part in sorted((p for p in parts if not p.composed), key=lambda p: not p.indicator):
+    for part in sorted((p for p in parts if not p.composed), key=_rank):
         home = next((g for g in made if exact([*g, part], x)), None)
         if home is None:
             made.append([part])
         else:
             home.append(part)
     return made
+
+
+def _rank(part: Part) -> int:
+    return 0 if part.indicator else 1 if part.elementwise and not (part.even or part.smooth) else 2 + part.smooth
 
 
 def order(part: Part) -> int:

@@ -34,8 +34,8 @@ class Block(Leafwise):
 def split(penalty: Leafwise, params: PyTree) -> tuple[Leafwise, ...]:
     """Blocks whose sum is the penalty: first those with an exact prox on the whole tree, then one per linear map.
 
-    The first has a prox, though nothing may act in it. On every leaf the terms join, in their order, the first group
-    with which a rule gives a prox; sets go first. A penalty with a prox is one block, itself.
+    The first has a prox, though nothing may act in it. On every leaf the terms join the first group with which a rule
+    gives a prox, sets before all others and smooth ones last. A penalty with a prox is one block, itself.
     """
     names, leaves = _tree.names(params), [jnp.asarray(x) for x in jax.tree.leaves(params)]
     parts = penalty.parts(names)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
 from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
-from jaxreg.penalties import Penalty
 from jaxreg.solvers._problem import Smooth
 
 HALVINGS = 30
@@ -52,14 +53,14 @@ def upper_bound(
     return smooth, smooth <= base + _tree.vdot(grad, moved) + 0.5 * square + slack, slack
 
 
-def halved(f: Smooth, g: Penalty, x: PyTree, direction: PyTree, value: Array) -> Array:
-    """Step length by halving from 1 until the objective falls, to rounding; predictions are updated, not remade."""
+def halved(f: Smooth, g: Callable[[PyTree], Array], x: PyTree, direction: PyTree, value: Array) -> Array:
+    """Step length by halving from 1 until f + g is at most `value`, to rounding; predictions are moved, not remade."""
     z, dz = f.predictions(x), f.predictions(direction)
     slack = 16 * jnp.finfo(value.dtype).eps * jnp.abs(value)
 
     def short(carry: tuple[Array, Array]) -> Array:
         t, k = carry
-        there = f.value_at(z + t * dz) + g.value(_tree.add_scale(x, t, direction))
+        there = f.value_at(z + t * dz) + g(_tree.add_scale(x, t, direction))
         return ~(there <= value + slack) & (k < HALVINGS)
 
     one = jnp.ones((), value.dtype)

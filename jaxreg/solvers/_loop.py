@@ -64,7 +64,7 @@ class State(Protocol):
     step: Array
 
 
-Judge = Callable[[PyTree], tuple[Array, Array]]
+Judge = Callable[[PyTree, tuple[Dual, ...]], tuple[Array, Array]]
 
 
 class Solver(Protocol):
@@ -116,7 +116,7 @@ def run(
     """Iterate from `init` to a gap of `tol`; the parameters with the best certificate so far are returned.
 
     `objective` replaces |f + g| at zero as the scale of the gap. For a problem reduced from another, `judge` gives the
-    value and the gap of its parameters on the other one.
+    value and the gap of its parameters and duals on the other one.
     """
     return run_with_duals(f, g, solver, init, tol, max_steps, objective, judge)[0]
 
@@ -143,7 +143,7 @@ def run_with_duals(
     duals = _duals(start)
 
     def judged(params: PyTree, step: Array, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
-        return certify(f, g, params, ref, step, duals) if judge is None else judge(params)
+        return certify(f, g, params, ref, step, duals) if judge is None else judge(params, duals)
 
     value, gap = judged(init, start.step, duals)
     zero = jnp.zeros((), jnp.int32)

@@ -1,4 +1,4 @@
-"""The quadratic model of a generalised linear risk as weighted least squares, minimised with any convex penalty."""
+"""The quadratic model of a generalised linear risk as weighted least squares, minimised with any convex penalties."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import with_squares
-from jaxreg.solvers._loop import run
+from jaxreg.solvers._loop import run_with_duals
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._reduce import coefficients, least_squares
-from jaxreg.solvers._saddle import saddle
+from jaxreg.solvers._saddle import Dual, saddle
 from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.newton import Newton
 
@@ -20,11 +20,18 @@ _LARGEST = 512
 
 
 def is_modelled(f: Smooth, g: Penalty, params: PyTree) -> bool:
-    """Whether a risk of one number per row has a quadratic model that is solved with the penalty's one prox."""
+    """Whether a risk of one number per row has a quadratic model that is solved with the proxes of the penalty."""
     loss, y = f.risk.loss, f.data[1]
-    if not (f.is_linear and loss.smooth and loss.separable and loss.dual and y.ndim == f.rows.ndim and g.convex):
+    curved = loss.smooth and loss.separable and loss.dual and y.ndim == f.rows.ndim
+    return curved and is_split(f, g, params)
+
+
+def is_split(f: Smooth, g: Penalty, params: PyTree) -> bool:
+    """Whether a linear model has coefficients that stand alone and a convex penalty whose blocks have a prox each."""
+    if not (f.is_linear and f.risk.loss.smooth and g.convex) or coefficients(f, g, params) is None:
         return False
-    return coefficients(f, g, params) is not None and not saddle(f, g, params).terms
+    s = saddle(f, g, params)
+    return len(s.wholes) == len(s.terms)
 
 
 def is_small_model(f: Smooth) -> bool:
@@ -52,11 +59,15 @@ def quadratic(f: Smooth, predictions: Array) -> Smooth:
     return Smooth(with_squares(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
 
 
-def model_minimiser(f: Smooth, g: Penalty, params: PyTree, predictions: Array, value: Array, tol: Array) -> PyTree:
-    """Parameters that minimise the quadratic model plus g, to a gap of `tol` of the objective's `value`."""
+def model_minimiser(
+    f: Smooth, g: Penalty, params: PyTree, predictions: Array, value: Array, tol: Array
+) -> tuple[PyTree, tuple[Dual, ...]]:
+    """What minimises the quadratic model plus g, to a gap of `tol` of the objective's `value`, and duals of blocks."""
     reduced = least_squares(quadratic(f, predictions), g, params)
     assert reduced is not None
-    split = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise) or reduced.g.bounded
+    tied = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise)
+    split = tied or reduced.g.bounded or saddle(f, g, params).terms
     solver = AndersonSplitting() if split else Newton()
     scale = jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
-    return reduced.restore(run(reduced.f, reduced.g, solver, reduced.init, tol, _STEPS, scale).params)
+    fit, duals = run_with_duals(reduced.f, reduced.g, solver, reduced.init, tol, _STEPS, scale)
+    return reduced.restore(fit.params), duals

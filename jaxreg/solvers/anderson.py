@@ -1,4 +1,4 @@
-"""Douglas-Rachford splitting of least squares and one prox, its fixed point found by Anderson acceleration."""
+"""Douglas-Rachford splitting of least squares and proxes, its fixed point found by Anderson acceleration."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import axis_of, thaw_axes
 from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._saddle import Dual, Saddle, Splitting, saddle, start_duals
 
 _WORSE = 4.0
 _OFF, _FIRST = 4.0, 5.0
@@ -79,10 +80,11 @@ class Memory:
 
 
 @pytree
-class AndersonState:
-    """prox_g, the iterated point, the step, problem and memory, the best residual, and updates taken."""
+class AndersonState(Splitting):
+    """prox_g, the duals of other blocks, one point per block, the step, problem and memory, best residual, updates."""
 
     params: Any
+    duals: Any
     point: Any
     step: Array
     problem: Orthogonal
@@ -93,13 +95,14 @@ class AndersonState:
 
 @pytree
 class AndersonSplitting:
-    """Anderson-accelerated Douglas-Rachford splitting (Fu, Zhang and Boyd 2020) for least squares and one prox.
+    """Anderson-accelerated Douglas-Rachford splitting (Fu, Zhang and Boyd 2020) for least squares and any proxes.
 
     x = prox_{tf}(z), w = prox_{tg}(2x - z), and z⁺ is the affine combination of the last `memory` points whose
     residuals w - x nearly cancel (Anderson 1965; Walker and Ni 2011), or z + w - x where that fails. f's prox is a
-    closed form for every task; parts shared by all tasks add a system of p unknowns. `step` t defaults to the ratio of
-    primal to dual size, found on the way. Raises TypeError for anything but a linear model with squared loss and
-    coefficients alone, or a penalty without a prox.
+    closed form for every task; parts shared by all tasks add a system of p unknowns. A sum of m blocks with a prox each
+    has m points z, x = prox_{tf/m} of their mean (Pierra 1984). `step` t defaults to the ratio of primal to dual size,
+    found on the way. Raises TypeError for anything but a linear model with squared loss and coefficients alone, or a
+    penalty of a linear map.
 
     >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(4), jnp.diag(jnp.array([3.0, 1.0, 0.0, 0.0])))
@@ -118,39 +121,58 @@ class AndersonSplitting:
         """Start from `params` and the gradient there."""
         if not f.is_squared or (isinstance(params, dict) and "intercept" in params):
             raise TypeError("AndersonSplitting solves linear models with Squared() loss; use FISTA() here.")
+        s = saddle(f, g, params)
+        if len(s.wholes) < len(s.terms):
+            raise TypeError(f"AndersonSplitting() cannot solve this: {g!r} has a linear map. Use ADMM() or PDHG().")
         problem = orthogonal(f, params)
         grad = jax.grad(f)(params)
-        step = _ratio(params, grad, _guess(problem, g, grad)) if self.step is None else jnp.asarray(self.step)
+        step = _ratio(params, grad, _guess(problem, s.g, grad)) if self.step is None else jnp.asarray(self.step)
         step = step.astype(_tree.dtype(params))
-        point = _tree.add_scale(params, step, grad)
+        blocks = 1 + len(s.terms)
+        point = (_tree.add_scale(params, step / blocks, grad),) * blocks
         flat = ravel_pytree(point)[0]
         none = jnp.zeros((self.memory, flat.size), flat.dtype)
         zero, far = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, flat.dtype)
         memory = Memory(none, none, zero, flat, jnp.zeros_like(flat))
-        return AndersonState(params, point, step, problem, memory, far, zero)
+        return AndersonState(params, start_duals(s.terms, params), point, step, problem, memory, far, zero)
 
     def update(self, f: Smooth, g: Penalty, state: AndersonState) -> AndersonState:
-        """One prox of each, and the next point."""
-        rho = 1 / state.step
-        x = state.problem.prox(state.point, rho)
-        w = g.prox(_tree.add_scale(x, 1.0, _tree.sub(x, state.point)), state.step)
+        """One prox of each, and the next points."""
+        s, blocks = saddle(f, g, state.params), len(state.point)
+        total = state.point[0]
+        for other in state.point[1:]:
+            total = _tree.add_scale(total, 1.0, other)
+        x = state.problem.prox(_tree.scale(1 / blocks, total), blocks / state.step)
+        copies = (x,) * blocks
+        ws, duals = _proxes(s, _tree.sub(copies, _tree.sub(state.point, copies)), state)
         z, unravel = ravel_pytree(state.point)
-        residual = ravel_pytree(_tree.sub(w, x))[0]
+        residual = ravel_pytree(_tree.sub(ws, copies))[0]
         size = jnp.sqrt(jnp.sum(jnp.square(residual)))
         lost = ~(size <= _WORSE * state.best)
         memory, new = _advance(state.memory, z, residual, lost)
         best = jnp.where(lost, state.best, jnp.minimum(size, state.best))
         step = state.step
         if self.step is None:
-            dual = _tree.scale(rho, _tree.sub(state.point, x))
-            wanted = _ratio(x, dual, step)
+            dual = _tree.scale(1 / step, _tree.sub(state.point, copies))
+            wanted = _ratio(copies, dual, step)
             off = jnp.maximum(wanted / step, step / wanted)
             turn = ~lost & (off > _OFF) & (jnp.log2((1.0 + state.since) / _FIRST) % 1 == 0)
-            moved = ravel_pytree(_tree.add_scale(x, wanted, dual))[0]
+            moved = ravel_pytree(_tree.add_scale(copies, wanted, dual))[0]
             new = jnp.where(turn, moved, new)
             memory = _tree.where(turn, _emptied(memory, moved), memory)
             best, step = jnp.where(turn, jnp.inf, best), jnp.where(turn, wanted, step)
-        return AndersonState(w, unravel(new), step, state.problem, memory, best, state.since + 1)
+        return AndersonState(ws[0], duals, unravel(new), step, state.problem, memory, best, state.since + 1)
+
+
+def _proxes(s: Saddle, at: tuple[PyTree, ...], state: AndersonState) -> tuple[tuple[PyTree, ...], tuple[Dual, ...]]:
+    """The prox of every block at its point, and the duals (point - prox)/step of all but the first."""
+    ws, duals = [s.g.prox(at[0], state.step)], []
+    for term, point, dual in zip(s.wholes, at[1:], state.duals, strict=True):
+        image = term.forward(point)
+        near = term.prox(image, state.step)
+        ws.append(term.put(near, point))
+        duals.append(Dual(_tree.scale(1 / state.step, _tree.sub(image, near)), dual.norm2))
+    return tuple(ws), tuple(duals)
 
 
 def _advance(memory: Memory, z: Array, residual: Array, lost: Array) -> tuple[Memory, Array]:

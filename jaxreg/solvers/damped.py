@@ -65,7 +65,7 @@ class DampedNewton:
         value, slope = jax.value_and_grad(f)(x)
         target, pull = jax.linearize(lambda v: g.prox(v, t), _tree.add_scale(x, -t, slope))
         direction = _direction(f, x, pull, _tree.sub(target, x), t, state.damping)
-        length = halved(f, g, x, direction, value + g.value(x))
+        length = halved(f, g.value, x, direction, value + g.value(x))
         return DampedNewtonState(_tree.add_scale(x, length, direction), state.damping, t)
 
 

@@ -15,10 +15,11 @@ from jaxreg._typing import Array, ArrayLike, Data, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import MultitaskRisk, Risk, linear, linear_params
 from jaxreg.solvers._certificate import certify
-from jaxreg.solvers._loop import Solution, Solver, Status, run, run_with_duals
+from jaxreg.solvers._descent import first_step
+from jaxreg.solvers._loop import Solution, Solver, Status, run_with_duals
 from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
-from jaxreg.solvers._quadratic_model import is_small_model
+from jaxreg.solvers._quadratic_model import is_modelled, is_small_model, is_split
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
 from jaxreg.solvers._saddle import Dual, linear_systems, saddle, two_blocks
 from jaxreg.solvers.admm import ADMM
@@ -51,12 +52,12 @@ def minimize(
     Stops when the relative duality gap (scaled KKT residual where no dual bound is known) is at most `tol`, or
     after `max_steps` updates, rounded up to the solver's stride. `solver=None` or "auto" takes `DampedNewton()` for
     linear models of moderate size with a smooth penalty, `Newton()` for linear models with squared loss and a
-    convex penalty, `ProximalNewton()` for other losses and elementwise penalties of a moderate number of features,
-    else `FISTA()`; where the penalty has no prox as a whole `DavisYin()`, `ADMM()` or `PDHG()` on its blocks, the
-    last two for a loss without gradient, too. The solution can be differentiated, forward and reverse, in
-    strengths, weights and data: by the implicit function theorem at the fixed point of the prox steps, restricted
-    to the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept` is
-    fitted beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`);
+    convex penalty, `ProximalNewton()` for other losses and a moderate number of features, else `FISTA()`; where the
+    penalty has no prox as a whole `AndersonSplitting()`, `ProximalNewton()`, `DavisYin()`, `ADMM()` or `PDHG()` on its
+    blocks, `ADMM()` and `PDHG()` for a loss without gradient, too. The solution can be differentiated, forward and
+    reverse, in strengths, weights and data: by the implicit function theorem at the fixed point of the prox steps,
+    restricted to the active set by the derivative of the prox (Bertrand et al. 2022). An unpenalised leaf `intercept`
+    is fitted beside the coefficients. Outside of transformations a fit that did not converge warns (`on_fail`);
     inside, read `status`.
 
     Raises TypeError or ValueError for data, weights, strengths or parameters that cannot be used, naming them.
@@ -131,8 +132,9 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
 
     With one prox and a smooth loss DampedNewton where nothing has a kink and sizes are moderate, Newton where its
     reduction is exact and the penalty convex and not a bounded set, AndersonSplitting for those and for penalties that
-    tie tasks, ProximalNewton where a loss has curvature and a penalty one prox, else FISTA. Two blocks: DavisYin. More,
-    linear maps or a loss without gradient: ADMM where its systems are small, else PDHG.
+    tie tasks, ProximalNewton where a loss has curvature, else FISTA. Blocks with a prox each: AndersonSplitting for
+    least squares, ProximalNewton for other linear models of moderate size, else DavisYin for two. More, linear maps or
+    a loss without gradient: ADMM where its systems are small, else PDHG.
     """
     if isinstance(solver, str) and solver != "auto":
         raise ValueError(f"solver is {solver!r}, expected 'auto' or a solver such as jaxreg.FISTA().")
@@ -141,6 +143,10 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
     s = saddle(f, penalty, init)
     if not s.terms:
         return _choose_plain(f, penalty, init)
+    if f.is_squared and is_split(f, penalty, init) and is_small_model(f):
+        return AndersonSplitting()
+    if is_modelled(f, penalty, init) and is_small_model(f):
+        return ProximalNewton()
     if two_blocks(s):
         return DavisYin()
     small = sum(x.size for x in jax.tree.leaves(init)) <= DENSE
@@ -150,8 +156,7 @@ def choose(f: Smooth, penalty: Penalty, init: PyTree, solver: Solver | Literal["
 def _choose_plain(f: Smooth, penalty: Penalty, init: PyTree) -> Solver:
     if penalty.smooth and penalty.convex and f.risk.loss.dual and is_small(f, init):
         return DampedNewton()
-    exact = penalty.convex and f.is_squared
-    found = coefficients(f, penalty, init) if exact else None
+    found = coefficients(f, penalty, init) if penalty.convex and f.is_squared else None
     if found is not None:
         if isinstance(found.init, dict) or (f.is_multitask and not found.penalty.elementwise):
             return AndersonSplitting()
@@ -182,11 +187,14 @@ def _solve_with_duals(
         )
     ref = null_reference(f, penalty, init)
 
-    def judge(small: PyTree) -> tuple[Array, Array]:
-        return certify(f, penalty, reduced.restore(small), ref, jnp.ones_like(ref.objective))
+    split = saddle(f, penalty, init).terms
+    step = first_step(reduced.f, reduced.init) if split else jnp.ones_like(ref.objective)
 
-    fit = run(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective, judge)
-    return Solution(reduced.restore(fit.params), fit.value, fit.gap, fit.steps, fit.status), ()
+    def judge(small: PyTree, duals: tuple[Dual, ...]) -> tuple[Array, Array]:
+        return certify(f, penalty, reduced.restore(small), ref, step, duals)
+
+    fit, duals = run_with_duals(reduced.f, reduced.g, solver, reduced.init, tol, max_steps, ref.objective, judge)
+    return Solution(reduced.restore(fit.params), fit.value, fit.gap, fit.steps, fit.status), duals
 
 
 @solve.defjvp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jaxreg.solvers._loop import least_tolerance
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._quadratic_model import bent, is_modelled, is_small_model, model_minimiser
 from jaxreg.solvers._reduce import coefficient_part
+from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 from jaxreg.solvers.active_set import Gram, minimise
 from jaxreg.solvers.damped import intercepted, is_small
 
@@ -31,10 +33,11 @@ def least_damping(step: Array) -> Array:
 
 
 @pytree
-class ProximalNewtonState:
-    """Iterate, damping of the Hessian, step of the certificate, and how far quadratic models are minimised."""
+class ProximalNewtonState(Splitting):
+    """Iterate, duals of blocks but the first, the Hessian's damping, step of the certificate, tolerance of models."""
 
     params: Any
+    duals: Any
     damping: Array
     step: Array
     tol: Array
@@ -46,10 +49,10 @@ class ProximalNewton:
 
     The objective is replaced by f(x) + <∇f, d> + ½d'∇²f d + g(x + d), a weighted least squares, an unpenalised
     intercept being eliminated; of d, d/2, d/4, … the longest that descends is taken. With one task and an elementwise
-    penalty active-set Newton steps solve it exactly on a Gram matrix, with several tasks or another convex penalty
-    `Newton()` or `AndersonSplitting()`, further at every step. For losses with curvature, such as `Logistic` and
-    `Poisson`, and up to some hundred features, however they are scaled. Raises TypeError for other models and for
-    penalties without a prox as a whole.
+    penalty active-set Newton steps solve it exactly on a Gram matrix, with several tasks or other convex penalties, or
+    sums of blocks with a prox each, `Newton()` or `AndersonSplitting()`, further at every step. For losses with
+    curvature, such as `Logistic` and `Poisson`, and up to some hundred features, however they are scaled. Raises
+    TypeError for other models and for penalties of a linear map.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> data = (jnp.array([[-2.0, 0.0], [-1.0, 1.0], [1.0, 0.0], [2.0, 1.0]]), jnp.array([0.0, 1.0, 0.0, 1.0]))
@@ -67,10 +70,11 @@ class ProximalNewton:
         if not (_fits(f, g, params) or is_modelled(f, g, params)):
             raise TypeError(
                 f"ProximalNewton serves linear models with one output for every task, no intercept but a free one, and "
-                f"convex penalties of the coefficients with one prox, not {g!r}; use FISTA()."
+                f"convex penalties of the coefficients whose blocks have a prox, not {g!r}; use FISTA()."
             )
         step = first_step(f, params).astype(_tree.dtype(params))
-        return ProximalNewtonState(params, least_damping(step), step, jnp.asarray(_COARSE, step.dtype))
+        duals = start_duals(saddle(f, g, params).terms, params)
+        return ProximalNewtonState(params, duals, least_damping(step), step, jnp.asarray(_COARSE, step.dtype))
 
     def update(self, f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
         """One least squares, one line search."""
@@ -84,20 +88,27 @@ class ProximalNewton:
         slopes, bends = bent(f, z)
         curved = curvature(f.data[0], bends, state.damping, intercept)
         moved = stepped(f, g, part, x, curved, slopes, f.value_at(z) + g.value(x))
-        return ProximalNewtonState(moved, state.damping, state.step, state.tol)
+        return replace(state, params=moved)
 
 
 def _by_model(f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
     """A step to the minimiser of the quadratic model, found to a part of what the step before gained."""
     x = state.params
+    terms = saddle(f, g, x).terms
+
+    def penalty(x: PyTree) -> Array:
+        """What of g is finite: the first block's prox is near the domain of others, not in it."""
+        values = [t.value(t.forward(x)) for t in terms]
+        return sum((jnp.where(jnp.isposinf(v), 0.0, v) for v in values), saddle(f, g, x).g.value(x))
+
     z = f.predictions(x)
-    value = f.value_at(z) + g.value(x)
-    found = model_minimiser(f, g, x, z, value, state.tol)
+    value = f.value_at(z) + penalty(x)
+    found, duals = model_minimiser(f, g, x, z, value, state.tol)
     direction = _tree.sub(found, x)
-    moved = _tree.add_scale(x, halved(f, g, x, direction, value), direction)
-    gained = (value - f(moved) - g.value(moved)) / jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
+    moved = _tree.add_scale(x, halved(f, penalty, x, direction, value), direction)
+    gained = (value - f(moved) - penalty(moved)) / jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
     tol = jnp.clip(_SHARE * gained, least_tolerance(value.dtype), _SHARE * state.tol)
-    return ProximalNewtonState(moved, state.damping, state.step, tol)
+    return replace(state, params=moved, duals=duals, tol=tol)
 
 
 class Curved(NamedTuple):
@@ -123,7 +134,7 @@ def stepped(f: Smooth, g: Penalty, part: Leafwise, x: PyTree, curved: Curved, sl
     coef = x["coef"] if intercept else x
     move, shift = newton_direction(part, coef, value, slopes, matmul(slopes, f.data[0]), curved)
     direction = {"coef": move, "intercept": shift} if intercept else move
-    return _tree.add_scale(x, halved(f, g, x, direction, value), direction)
+    return _tree.add_scale(x, halved(f, g.value, x, direction, value), direction)
 
 
 def newton_direction(

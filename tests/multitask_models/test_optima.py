@@ -151,7 +151,7 @@ def test_a_model_is_at_the_optimum_of_a_conic_solver(name, x64):
 
 
 @pytest.mark.parametrize("units", [(1.0, 1.0, 1.0, 1.0), (1.0, 100.0, 0.01, 1.0)], ids=["even", "far"])
-@pytest.mark.parametrize("name", ["joint", "low-rank", "dirty", "robust", "adaptive"])
+@pytest.mark.parametrize("name", ["joint", "low-rank", "dirty", "robust", "adaptive", *sorted(SPLIT)])
 def test_logistic_tasks_are_at_the_optimum_whatever_the_units_of_features(name, units, x64):
     model, penalty = MODELS[name]
     rng = np.random.default_rng(0)

@@ -18,6 +18,7 @@ SQUARED, LOGISTIC = jr.risk(jr.linear, jr.Squared()), jr.risk(jr.linear, jr.Logi
 D = np.diff(np.eye(6), axis=0)
 GRAPH = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 1.0, -1.0, 0.0], [1.0, 0.0, 0.0, -1.0]])
 STEPS = {"DavisYin": 30, "ADMM": 30, "PDHG": 60, "DouglasRachford": 30, "ISTA": 30, "PANOC": 15, "FISTA": 20}
+STEPS["AndersonSplitting"] = 10
 SOLVERS = {name: getattr(jr, name)() for name in STEPS}
 
 
@@ -111,10 +112,28 @@ CASES = {
 }
 # What was measured, in float32 to 1e-4 and in float64 to 1e-8.
 TAKEN = {
-    "l1+nuclear": {"DavisYin": (20, 30), "DouglasRachford": (40, 90), "ADMM": (40, 60), "PDHG": (40, 100)},
-    "rows+columns": {"DavisYin": (20, 30), "DouglasRachford": (40, 90), "ADMM": (30, 60), "PDHG": (40, 100)},
-    "box+l2": {"DavisYin": (10, 30), "DouglasRachford": (30, 70), "ADMM": (30, 60), "PDHG": (20, 60)},
-    "three": {"DouglasRachford": (70, 390), "ADMM": (40, 300), "PDHG": (60, 380)},
+    "l1+nuclear": {
+        "AndersonSplitting": (10, 20),
+        "DavisYin": (20, 30),
+        "DouglasRachford": (40, 90),
+        "ADMM": (40, 60),
+        "PDHG": (40, 100),
+    },
+    "rows+columns": {
+        "AndersonSplitting": (10, 20),
+        "DavisYin": (20, 30),
+        "DouglasRachford": (40, 90),
+        "ADMM": (30, 60),
+        "PDHG": (40, 100),
+    },
+    "box+l2": {
+        "AndersonSplitting": (15, 35),
+        "DavisYin": (10, 30),
+        "DouglasRachford": (30, 70),
+        "ADMM": (30, 60),
+        "PDHG": (20, 60),
+    },
+    "three": {"AndersonSplitting": (15, 60), "DouglasRachford": (70, 390), "ADMM": (40, 300), "PDHG": (60, 380)},
     "fused": {"ADMM": (30, 60), "PDHG": (80, 180)},
     "generalised": {"ADMM": (40, 60), "PDHG": (80, 140)},
     "graph": {"ADMM": (20, 40), "PDHG": (60, 100)},
@@ -138,7 +157,8 @@ def budget(taken: int) -> float:
 def able(case: str) -> list[str]:
     squared = CASES[case][0] is SQUARED
     splits = ["DavisYin"] if BLOCKS.get(case) == 2 else []
-    return [*splits, *(["DouglasRachford"] if squared and case in BLOCKS else []), "ADMM", "PDHG"]
+    own = ["DouglasRachford", "AndersonSplitting"] if squared and case in BLOCKS else []
+    return [*splits, *own, "ADMM", "PDHG"]
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +197,13 @@ def test_every_splitting_solver_finds_the_optimum(case: str, name: str, dtype: n
         np.testing.assert_allclose(sol.params, point, atol=1e-3)
 
 
-CHOICES = {"l1+nuclear": jr.DavisYin, "three": jr.ADMM, "fused": jr.ADMM, "logistic": jr.ADMM, "absolute": jr.ADMM}
+CHOICES = {
+    "l1+nuclear": jr.AndersonSplitting,
+    "three": jr.AndersonSplitting,
+    "fused": jr.ADMM,
+    "logistic": jr.ADMM,
+    "absolute": jr.ADMM,
+}
 
 
 @pytest.mark.parametrize("case", CHOICES)
@@ -189,6 +215,10 @@ def test_auto_chooses_a_solver_that_can(case: str, x64):
     for solver in ("auto", None):
         assert type(choose(f, penalty, init, solver)) is CHOICES[case]
     assert type(choose(f, penalty, init, jr.PDHG())) is jr.PDHG
+    several = bind(jr.risk(jr.linear, jr.Huber()), tuple(map(jnp.asarray, outputs())), jnp.ones(30))
+    assert type(choose(several, jr.L1() + jr.Nuclear(), np.zeros((4, 3)))) is jr.DavisYin
+    labels = bind(LOGISTIC, (jnp.asarray(sample()[0]), jnp.ones(30)), jnp.ones(30))
+    assert type(choose(labels, jr.L1() + jr.L2Ball(1.0) + jr.TV1D(), np.zeros(6))) is jr.ProximalNewton
     wide = np.zeros(2000)
     g = bind(risk, (jnp.zeros((30, 2000)), jnp.zeros(30)), jnp.ones(30))
     assert type(choose(g, jr.L1() + jr.L1().of(jnp.diff), wide)) is jr.PDHG
@@ -304,7 +334,13 @@ def test_quantile_regression_is_that_of_scikit_learn(x64):
 
 
 BATCH = [("fused", "ADMM"), ("fused", "PDHG"), ("l1+nuclear", "DavisYin"), ("l1+nuclear", "DouglasRachford")]
-BATCH += [("absolute", "ADMM"), ("absolute", "PDHG"), ("plain", "PANOC"), ("plain", "ISTA")]
+BATCH += [
+    ("l1+nuclear", "AndersonSplitting"),
+    ("absolute", "ADMM"),
+    ("absolute", "PDHG"),
+    ("plain", "PANOC"),
+    ("plain", "ISTA"),
+]
 
 
 def lanes(case: str, name: str, dtype: np.dtype):
@@ -409,6 +445,7 @@ REFUSALS = [
     ("ISTA", "absolute", r"no gradient. Use ADMM\(\) or PDHG\(\)"),
     ("DavisYin", "three", r"Use ADMM\(\) or PDHG\(\)"),
     ("DavisYin", "fused", r"Use ADMM\(\) or PDHG\(\)"),
+    ("AndersonSplitting", "fused", r"Use ADMM\(\) or PDHG\(\)"),
     ("DouglasRachford", "fused", r"use ADMM\(\) or PDHG\(\)"),
     ("DouglasRachford", "logistic", "squared loss"),
 ]
