@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
-from jaxreg.penalties._root import rise
 
 
 class Part(Protocol):
@@ -60,7 +58,8 @@ def _interval(p: Part) -> bool:
     return p.elementwise and p.indicator and p.convex
 
 
-def _line(p: Part) -> bool:
+def is_line(p: Part) -> bool:
+    """Whether a part is a function max(ax, -bx) of every entry."""
     return p.elementwise and p.homogeneous and p.convex
 
 
@@ -85,7 +84,7 @@ RULES = (
         "functions max(ax, -bx) of one variable: prox_{f+h} = prox_f o prox_h where f is least at zero, so that its "
         "prox changes no sign (Yu 2013, Theorem 4 with h homogeneous); the only one that is not goes first",
         lambda ps: (
-            all(_line(p) or _interval(p) for p in ps) and sum(not _interval(p) and not p.centred for p in ps) < 2
+            all(is_line(p) or _interval(p) for p in ps) and sum(not _interval(p) and not p.centred for p in ps) < 2
         ),
     ),
     Rule(
@@ -98,12 +97,12 @@ RULES = (
         "even after homogeneous",
         "a convex function even in every entry keeps signs and zeros, so the subgradients of max(ax, -bx) of every "
         "entry: its prox after theirs (Yu 2013, Theorem 1)",
-        lambda ps: sum(_joined(p) for p in ps) == 1 and all(_joined(p) or _line(p) for p in ps),
+        lambda ps: sum(_joined(p) for p in ps) == 1 and all(_joined(p) or is_line(p) for p in ps),
     ),
     Rule(
         "radial after homogeneous",
         "a function of Euclidean norms after a positively homogeneous one (Yu 2013, Theorem 4)",
-        lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or _line(p) for p in ps),
+        lambda ps: sum(p.radial for p in ps) == 1 and all(p.radial or is_line(p) for p in ps),
     ),
     Rule(
         "uniform after comonotone",
@@ -169,49 +168,6 @@ def order(part: Part) -> int:
     return 4 if coupled or not part.convex else 3 if part.indicator else 1 + part.centred
 
 
-def is_gauge(rest: Sequence[Part]) -> bool:
-    """Whether non-quadratic parts make one gauge: a single one, or functions max(ax, -bx) >= 0, and a group norm."""
-    if len(rest) == 1 or not any(p.gauge for p in rest):
-        return len(rest) == 1 and rest[0].gauge
-    joined = [p for p in rest if not _line(p)]
-    norms = all(p.radial and p.gauge and p.homogeneous for p in joined) and len(joined) < 2
-    return norms and all(p.centred for p in rest)
-
-
-def dual_terms(rest: Sequence[Part], u: Array) -> Array:
-    """Dual terms of that gauge: u/a where u > 0, -u/b below, with a and b the values at 1 and -1; of norms, a root."""
-    if len(rest) == 1:
-        return rest[0].leaf_dual_terms(u)
-    ones, lines = jnp.ones_like(u), [p for p in rest if _line(p)]
-    slope = reduce(jnp.add, [jnp.where(u > 0, p.leaf_terms(ones), p.leaf_terms(-ones)) for p in lines])
-    free = jnp.where(u == 0, 0.0, jnp.inf).astype(u.dtype)
-    alone = jnp.where(slope > 0, jnp.abs(u) / jnp.where(slope > 0, slope, 1.0), free)
-    return alone if len(lines) == len(rest) else _vanishing(rest[-1], u, slope, alone)
-
-
-def _vanishing(norms: Part, u: Array, slope: Array, alone: Array) -> Array:
-    """The step c from which the prox of lines and norms of groups leaves nothing of a group, at each of its entries.
-
-    It is the root of g°(max(|u| - c slope, 0)) - c, with g° the dual terms of the norms: convex and decreasing in c.
-    Groups without a norm have the largest of their lines'.
-    """
-    steep = jnp.isinf(slope)
-    size, slope = jnp.where(steep, 0.0, jnp.abs(u)), jnp.where(steep, 0.0, slope)
-    bare = jnp.isinf(norms.leaf_dual_terms(jnp.ones_like(u)))
-
-    def newton(c: Array, size: Array, slope: Array, norms: Any) -> Array:
-        def excess(c: Array) -> Array:
-            left = size - norms.leaf_spread(c, u) * slope
-            return norms.leaf_dual_terms(jnp.where(left <= 0, 0.0, left)) - c
-
-        over, fall = jax.jvp(excess, (c,), (jnp.ones_like(c),))
-        return c - jnp.where(bare, 0.0, over / jax.lax.stop_gradient(jnp.where(bare, -1.0, fall)))
-
-    fixed = jax.lax.stop_gradient((size, slope, norms))
-    root = rise(lambda c: newton(c, *fixed), jnp.zeros_like(bare, u.dtype))
-    return jnp.where(norms.leaf_spread(bare, u), alone, norms.leaf_spread(newton(root, size, slope, norms), u))
-
-
 def split(parts: Sequence[Part], x: Array) -> tuple[list[Part], Array, Array]:
     """Separate quadratics: the other parts in composing order, total curvature c and centre b, numbers or like x."""
     rest = sorted((p for p in parts if not p.quadratic), key=order)
@@ -240,7 +196,7 @@ def prox_sum(parts: Sequence[Part], x: Array, step: Array) -> Array:
             f"No exact prox is known for the sum {' + '.join(map(repr, parts))} on one array. Sums that have one: "
             "parts on different leaves, Ridge with anything, intervals with one elementwise penalty, L1 then a group "
             "norm, total variation then L1. Put the parts on separate leaves with .on(...), or solve with "
-            f"{'DavisYin(), ' * two}ADMM() or PDHG(), as solver='auto' does."
+            f"{'DavisYin(), ' * two}ADMM() or PDHG(), or with solver='auto'."
         )
     if len(rest) < len(parts):
         if curvature.ndim and not in_metric(rest):
@@ -261,41 +217,3 @@ def absorb(x: Array, step: Array, c: Array, b: Array) -> tuple[Array, Array]:
     limit = 1 / jnp.where(rigid, c, 1.0)
     moved = jnp.where(rigid, b, (x + weight * b) * (1 / (1 + weight)))
     return moved, jnp.where(rigid, limit, step / (1 + weight))
-
-
-def conjugate_sum(parts: Sequence[Part], u: Array) -> Array:
-    """Conjugate of a sum on one leaf, sup_x <u, x> - Σ g(x).
-
-    Where the total curvature c > 0 the maximiser is x* = prox_{g/c}(u/c + b) (Moreau 1965), the centre b where it is
-    infinite; entries without curvature have the conjugate of the rest. Where a norm joins entries of both kinds that
-    conjugate, an upper bound, stands in for all. Raises TypeError where no prox of the rest is known.
-    """
-    rest, curvature, centre = split(parts, u)
-    if rest and find(rest) is None:
-        raise TypeError(f"No conjugate is known for the sum {' + '.join(map(repr, parts))} on one array.")
-    if curvature.ndim and not in_metric(rest):
-        raise TypeError(f"{rest!r} has no prox in a diagonal metric: no conjugate is known for the sum.")
-    flat, rigid = curvature == 0, jnp.isinf(curvature)
-    safe = jnp.where(flat | rigid, 1.0, curvature)
-    x = u / jnp.broadcast_to(safe, u.shape) + centre
-    for p in rest:
-        x = p.leaf_prox(x, 1 / safe)
-    x = jnp.where(jnp.broadcast_to(rigid, u.shape), centre, jnp.where(jnp.broadcast_to(flat, u.shape), 0.0, x))
-    value = jnp.sum(u * x)
-    for p in parts:
-        value = value - p.leaf_value(x)
-    value = jnp.where(jnp.any(flat & _unbounded(rest, u)), jnp.inf, value)
-    if all(p.elementwise for p in rest) or not rest[0].gauge:
-        return value
-    whole = jnp.where(jnp.any(_unbounded(rest, u)), jnp.inf, 0.0) if is_gauge(rest) else rest[0].leaf_conjugate(u)
-    return jnp.where(jnp.any(flat) & ~jnp.all(flat), whole, value)
-
-
-def _unbounded(rest: Sequence[Part], u: Array) -> Array:
-    """Where <u, x> - rest(x) grows without bound."""
-    if not rest:
-        return u != 0
-    if is_gauge(rest):
-        outside = dual_terms(rest, u) > 1 + 16 * jnp.finfo(u.dtype).eps
-        return rest[0].leaf_spread(outside, u) if len(rest) == 1 else outside
-    return jnp.ones(u.shape, bool)

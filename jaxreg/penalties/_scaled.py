@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties import _rules
+from jaxreg.penalties import _dual_rules
 from jaxreg.penalties._base import Leafwise, Penalty, inherited, parts_of, prox_leaf
 from jaxreg.penalties._sum import each
 
@@ -122,7 +122,7 @@ class Scaled(Leafwise):
         """s g*(u / s)."""
         if self.indicator:
             return self.penalty.leaf_conjugate(u)
-        return _rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
+        return _dual_rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
         """s g*(u / s) term by term; what has strength 0 must be 0, what has infinite strength costs nothing."""

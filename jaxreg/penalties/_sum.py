@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array
-from jaxreg.penalties import _rules
+from jaxreg.penalties import _dual_rules, _rules
 from jaxreg.penalties._base import Leafwise, parts_of
 
 
@@ -62,11 +62,11 @@ class Sum(Leafwise):
         """The dual terms of the gauge that the sum is besides quadratics."""
         if not self.gauge:
             return super().leaf_dual_terms(u)
-        return _rules.dual_terms([t for t in self.terms if not t.quadratic], u)
+        return _dual_rules.dual_terms([t for t in self.terms if not t.quadratic], u)
 
     def leaf_conjugate(self, u: Array) -> Array:
         """sup_x <u, x> - g(x), through the prox of the non-quadratic part when a quadratic makes it finite."""
-        return _rules.conjugate_sum(self.terms, u)
+        return _dual_rules.conjugate_sum(self.terms, u)
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """The sum of quadratics as one."""
@@ -85,13 +85,13 @@ def _has_conjugate(terms: Sequence[Leafwise]) -> bool:
     """
     rest, quadratics = [t for t in terms if not t.quadratic], [t for t in terms if t.quadratic]
     apart = all(t.elementwise for t in rest)
-    finite = any(apart or t.uniform for t in quadratics) or _rules.is_gauge(rest)
+    finite = any(apart or t.uniform for t in quadratics) or _dual_rules.is_gauge(rest)
     return finite and all(t.convex for t in terms) and (not rest or _rules.find(rest) is not None)
 
 
 def _is_gauge(terms: Sequence[Leafwise]) -> bool:
     """Whether a gauge remains besides quadratics about zero: then it decides where zero is optimal."""
-    return _rules.is_gauge([t for t in terms if not t.quadratic]) and all(t.centred for t in terms)
+    return _dual_rules.is_gauge([t for t in terms if not t.quadratic]) and all(t.centred for t in terms)
 
 
 def _meet(parts: list[Leafwise]) -> Leafwise | None:
