@@ -72,9 +72,9 @@ def test_degenerate_features_down_to_weak_strengths(loss: str, x64):
     weights = np.where(np.arange(N) % 7 == 0, 0.0, 1.0 + np.arange(N) % 3)
     init = jr.linear_params((X, y))
     risk = jr.risk(jr.linear, LOSSES[loss])
-    options = {"num": 20, "ratio": 1e-4, "weights": weights, "init": init, "route": "working set"}
-    fits = jr.path(risk, jr.L1(), (X, y), on_fail="ignore", **options)
     flat = loss == "huber"  # it has no curvature where residuals are large: some cells stall, and say so
+    options = {"num": 6 if flat else 20, "ratio": 1e-4, "weights": weights, "init": init, "route": "working set"}
+    fits = jr.path(risk, jr.L1(), (X, y), on_fail="ignore", **options)
     assert fits.route == "working set" and (flat or not fits.status.any())
     assert worst_gap(loss, (X, y), fits, weights) <= (2e-5 if flat else 1.01e-6)
     assert ((np.asarray(fits.gap) <= 1e-6) == (np.asarray(fits.status) == 0)).all()

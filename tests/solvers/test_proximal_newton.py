@@ -125,7 +125,7 @@ def test_penalties_of_groups_in_few_steps(loss: jr.Loss, penalty: jr.Penalty, x6
 def test_what_it_refuses():
     X, y = sample(LOSSES[0], "float32")
     for penalty in (jr.MCP(0.1), 0.1 * jr.L1() + 0.1 * jr.L1().of(np.eye(6, dtype="f4"))):
-        with pytest.raises(TypeError, match="convex penalties of the coefficients with one prox"):
+        with pytest.raises(TypeError, match="convex penalties of the coefficients whose blocks have a prox"):
             jr.minimize(LOGISTIC, penalty, np.zeros(6, "f4"), (X, y), solver=jr.ProximalNewton())
     with pytest.raises(TypeError, match="one output for every task"):
         jr.minimize(

@@ -197,6 +197,24 @@ def test_every_splitting_solver_finds_the_optimum(case: str, name: str, dtype: n
         np.testing.assert_allclose(sol.params, point, atol=1e-3)
 
 
+@pytest.mark.parametrize("loss", [jr.Squared(), jr.Logistic(), jr.Poisson()], ids=repr)
+def test_sums_are_solved_in_whatever_units_the_features_are(loss: jr.Loss, x64):
+    """A chain of coefficients that are not negative, in features of units 1/100 to 100, beside a conic solver."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 6)) * np.array([1, 100, 0.01, 1, 1, 10]), (rng.random(40) < 0.5).astype(float)
+    sol = jr.minimize(jr.risk(jr.linear, loss), jr.Chain() + 0.02 * jr.L1(positive=True), np.zeros(6), (X, y), tol=1e-9)
+    w = cp.Variable(6, nonneg=True)
+    fitted = {
+        "Squared": cp.sum_squares(X @ w - y) / 2,
+        "Logistic": cp.sum(cp.logistic(X @ w)) - y @ (X @ w),
+        "Poisson": cp.sum(cp.exp(X @ w)) - y @ (X @ w),
+    }[type(loss).__name__]
+    problem = cp.Problem(cp.Minimize(fitted / 40 + cp.sum_squares(D @ w) / 2 + 0.02 * cp.sum(w)))
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
+    assert sol.status == 0 and sol.steps <= 300 and (np.asarray(sol.params) >= 0).all()
+    np.testing.assert_allclose(sol.value, problem.value, rtol=1e-6)
+
+
 CHOICES = {
     "l1+nuclear": jr.AndersonSplitting,
     "three": jr.AndersonSplitting,
