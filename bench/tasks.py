@@ -174,7 +174,6 @@ METHODS: dict[str, Callable[[Split, int], tuple[jax.Array, float]]] = {
     "low_rank": partial(_cv, mm.low_rank(1.0)),
     "feature_learning": partial(_cv, mm.feature_learning(1.0)),
     "dirty": partial(_cv, mm.dirty(1.0, 0.1)),
-    "robust": partial(_cv, mm.robust(1.0, 0.7)),
 }
 
 
