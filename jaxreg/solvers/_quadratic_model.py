@@ -22,7 +22,7 @@ _LARGEST = 512
 def is_modelled(f: Smooth, g: Penalty, params: PyTree) -> bool:
     """Whether a risk of one number per row has a quadratic model that is solved with the proxes of the penalty."""
     loss, y = f.risk.loss, f.data[1]
-    curved = loss.smooth and loss.separable and loss.dual and y.ndim == f.rows.ndim
+    curved = loss.separable and loss.dual and y.ndim == f.rows.ndim
     return curved and is_split(f, g, params)
 
 
@@ -30,8 +30,7 @@ def is_split(f: Smooth, g: Penalty, params: PyTree) -> bool:
     """Whether a linear model has coefficients that stand alone and a convex penalty whose blocks have a prox each."""
     if not (f.is_linear and f.risk.loss.smooth and g.convex) or coefficients(f, g, params) is None:
         return False
-    s = saddle(f, g, params)
-    return len(s.wholes) == len(s.terms)
+    return saddle(f, g, params).is_whole
 
 
 def is_small_model(f: Smooth) -> bool:

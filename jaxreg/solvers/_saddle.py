@@ -179,6 +179,23 @@ class Saddle(NamedTuple):
         """The terms whose map is the identity on some leaves: all of them for solvers that know no other map."""
         return tuple(t for t in self.terms if isinstance(t, Whole))
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every term is one of those."""
+        return len(self.wholes) == len(self.terms)
+
+    def proxes(
+        self, points: Sequence[PyTree], step: Array, duals: tuple[Dual, ...]
+    ) -> tuple[tuple[PyTree, ...], tuple[Dual, ...]]:
+        """The prox of every block at a point of its own, and the duals (point - prox)/step of all but the first."""
+        found, made = [self.g.prox(points[0], step)], []
+        for term, point, dual in zip(self.wholes, points[1:], duals, strict=True):
+            image = term.forward(point)
+            near = term.prox(image, step)
+            found.append(term.put(near, point))
+            made.append(Dual(_tree.scale(1 / step, _tree.sub(image, near)), dual.norm2))
+        return tuple(found), tuple(made)
+
     def pull(self, duals: tuple[PyTree, ...], params: PyTree) -> PyTree:
         """Σ Kᵀ u."""
         return pull(self.terms, duals, params)
@@ -212,7 +229,7 @@ def saddle(f: Smooth, penalty: Penalty, params: PyTree) -> Saddle:
 
 def two_blocks(s: Saddle) -> bool:
     """Whether a smooth loss has two penalties with a prox beside it, as DavisYin needs."""
-    return len(s.terms) == 1 == len(s.wholes)
+    return len(s.terms) == 1 and s.is_whole
 
 
 def linear_systems(f: Smooth, s: Saddle) -> bool:

@@ -15,7 +15,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.risk import axis_of, thaw_axes
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Saddle, Splitting, saddle, start_duals
+from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 
 _WORSE = 4.0
 _OFF, _FIRST = 4.0, 5.0
@@ -122,7 +122,7 @@ class AndersonSplitting:
         if not f.is_squared or (isinstance(params, dict) and "intercept" in params):
             raise TypeError("AndersonSplitting solves linear models with Squared() loss; use FISTA() here.")
         s = saddle(f, g, params)
-        if len(s.wholes) < len(s.terms):
+        if not s.is_whole:
             raise TypeError(f"AndersonSplitting() cannot solve this: {g!r} has a linear map. Use ADMM() or PDHG().")
         problem = orthogonal(f, params)
         grad = jax.grad(f)(params)
@@ -144,7 +144,7 @@ class AndersonSplitting:
             total = _tree.add_scale(total, 1.0, other)
         x = state.problem.prox(_tree.scale(1 / blocks, total), blocks / state.step)
         copies = (x,) * blocks
-        ws, duals = _proxes(s, _tree.sub(copies, _tree.sub(state.point, copies)), state)
+        ws, duals = s.proxes(_tree.sub(copies, _tree.sub(state.point, copies)), state.step, state.duals)
         z, unravel = ravel_pytree(state.point)
         residual = ravel_pytree(_tree.sub(ws, copies))[0]
         size = jnp.sqrt(jnp.sum(jnp.square(residual)))
@@ -162,17 +162,6 @@ class AndersonSplitting:
             memory = _tree.where(turn, _emptied(memory, moved), memory)
             best, step = jnp.where(turn, jnp.inf, best), jnp.where(turn, wanted, step)
         return AndersonState(ws[0], duals, unravel(new), step, state.problem, memory, best, state.since + 1)
-
-
-def _proxes(s: Saddle, at: tuple[PyTree, ...], state: AndersonState) -> tuple[tuple[PyTree, ...], tuple[Dual, ...]]:
-    """The prox of every block at its point, and the duals (point - prox)/step of all but the first."""
-    ws, duals = [s.g.prox(at[0], state.step)], []
-    for term, point, dual in zip(s.wholes, at[1:], state.duals, strict=True):
-        image = term.forward(point)
-        near = term.prox(image, state.step)
-        ws.append(term.put(near, point))
-        duals.append(Dual(_tree.scale(1 / state.step, _tree.sub(image, near)), dual.norm2))
-    return tuple(ws), tuple(duals)
 
 
 def _advance(memory: Memory, z: Array, residual: Array, lost: Array) -> tuple[Memory, Array]:

@@ -48,7 +48,7 @@ class DavisYin:
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> DavisYinState:
         """Start from `params` with a zero dual."""
         s = saddle(f, g, params)
-        if len(s.terms) > 1 or len(s.wholes) < len(s.terms):
+        if len(s.terms) > 1 or not s.is_whole:
             why = "its loss has no gradient" if s.fitted else f"{g!r} is not the sum of two blocks with a prox"
             raise TypeError(f"DavisYin() cannot solve this problem: {why}. Use ADMM() or PDHG().")
         step = first_step(f, params) if self.step is None else jnp.asarray(self.step, _tree.dtype(params))

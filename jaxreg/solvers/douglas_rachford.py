@@ -15,7 +15,7 @@ from jaxreg.solvers._anchor import Anchor, anchor_at, anchored
 from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._normal import Factors, factorise, solve
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Splitting, saddle, start_duals
+from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 
 
 @pytree
@@ -55,7 +55,7 @@ class DouglasRachford:
     def init(self, f: Smooth, g: Penalty, params: PyTree) -> DouglasRachfordState:
         """Start every copy from `params`; factorise."""
         s = saddle(f, g, params)
-        if not f.is_squared or len(s.wholes) < len(s.terms):
+        if not f.is_squared or not s.is_whole:
             raise TypeError(
                 "DouglasRachford() solves linear models with squared loss and proxes: use ADMM() or PDHG()."
             )
@@ -69,17 +69,11 @@ class DouglasRachford:
     def update(self, f: Smooth, g: Penalty, state: DouglasRachfordState) -> DouglasRachfordState:
         """Every block's prox, the risk's prox of their mean reflection."""
         s, t, ys = saddle(f, g, state.params), state.step, state.point
-        z0 = s.g.prox(ys[0], t)
-        rest = [term.prox(term.forward(y), t) for term, y in zip(s.wholes, ys[1:], strict=True)]
-        zs = [z0, *(term.put(z, y) for term, z, y in zip(s.wholes, rest, ys[1:], strict=True))]
+        zs, duals = s.proxes(ys, t, state.duals)
         reflections = [_tree.add_scale(z, 1.0, _tree.sub(z, y)) for z, y in zip(zs, ys, strict=True)]
         right = jax.tree.map(lambda slope, *parts: sum(parts) / t - slope, state.offset, *reflections)
-        x = solve(state.factors, f.normal(state.params), lambda v: v, len(ys) / t, right, z0)
+        x = solve(state.factors, f.normal(state.params), lambda v: v, len(ys) / t, right, zs[0])
         image = tuple(_tree.add_scale(y, 1.0, _tree.sub(x, z)) for y, z in zip(ys, zs, strict=True))
         residual = jnp.sqrt(_tree.norm2(_tree.sub(image, ys)) / t)
         point, anchor, _ = anchored(state.anchor, ys, image, residual, True)
-        duals = tuple(
-            Dual(_tree.scale(1 / t, _tree.sub(term.forward(y), z)), d.norm2)
-            for term, y, z, d in zip(s.wholes, ys[1:], rest, state.duals, strict=True)
-        )
-        return DouglasRachfordState(z0, duals, point, anchor, state.factors, state.offset, t)
+        return DouglasRachfordState(zs[0], duals, point, anchor, state.factors, state.offset, t)

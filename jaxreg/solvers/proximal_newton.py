@@ -94,12 +94,12 @@ class ProximalNewton:
 def _by_model(f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewtonState:
     """A step to the minimiser of the quadratic model, found to a part of what the step before gained."""
     x = state.params
-    terms = saddle(f, g, x).terms
+    s = saddle(f, g, x)
 
     def penalty(x: PyTree) -> Array:
         """What of g is finite: the first block's prox is near the domain of others, not in it."""
-        values = [t.value(t.forward(x)) for t in terms]
-        return sum((jnp.where(jnp.isposinf(v), 0.0, v) for v in values), saddle(f, g, x).g.value(x))
+        values = [t.value(t.forward(x)) for t in s.terms]
+        return sum((jnp.where(jnp.isposinf(v), 0.0, v) for v in values), s.g.value(x))
 
     z = f.predictions(x)
     value = f.value_at(z) + penalty(x)
