@@ -30,11 +30,16 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-# Most of the time goes into compiling small programs: half of it is saved by optimising them little. The flag is one
-# of XLA's own, which ends the process where it does not know it.
+# Most of the time goes into compiling small programs: half of it is saved by optimising them little. XLA_FLAGS are
+# XLA's own, which ends the process where it does not know it.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 if version("jaxlib").startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+    cheap = (
+        "cpu_use_fusion_emitters=false",
+        "cpu_parallel_codegen_split_count=1",
+        "llvm_disable_expensive_passes=true",
+    )
+    os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in cheap))
 os.environ.setdefault("MPLBACKEND", "Agg")
 # OpenBLAS threads spin while the other test process has the core: 10 times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

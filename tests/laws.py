@@ -376,8 +376,6 @@ def law_nan(member: Member, dtype: Any) -> None:
 
 def law_low_precision(member: Member, dtype: Any) -> None:
     """16: bfloat16 and float16 are kept, and zeros stay exact: the result is that of float32, rounded."""
-    if dtype != np.float32:
-        return
     xs, steps = points(member, dtype, 0.5)
     for low in (jnp.bfloat16, jnp.float16):
         short = jax.tree.map(lambda x, low=low: jnp.asarray(x, low), xs)
@@ -427,3 +425,6 @@ LAWS = (
     law_leaves,
 )
 SLOW = (law_certificate,)
+ONCE = {law_trees: "float64", law_one_trace: "float64", law_lowers: "float64", law_repr: "float64"}
+ONCE[law_low_precision] = "float32"
+"""The laws that say the same in both precisions, and the one they are tested in."""

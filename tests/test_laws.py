@@ -12,12 +12,16 @@ import zoo
 from jaxreg import Leafwise, Penalty
 
 LAWS = [
-    pytest.param(law, id=law.__name__.removeprefix("law_"), marks=[pytest.mark.slow] if law in laws.SLOW else [])
+    pytest.param(
+        law, dtype, id=f"{law.__name__.removeprefix('law_')}-{dtype}", marks=[pytest.mark.slow] * (law in laws.SLOW)
+    )
+    for dtype in ("float32", "float64")
     for law in laws.LAWS
+    if laws.ONCE.get(law, dtype) == dtype
 ]
 
 
-@pytest.mark.parametrize("law", LAWS)  # the first varies fastest: the laws of a member share its compiled programs
+@pytest.mark.parametrize(("law", "dtype"), LAWS, indirect=["dtype"])  # a member's laws share its compiled programs
 @pytest.mark.parametrize("member", zoo.PENALTIES, ids=zoo.ids(zoo.PENALTIES))
 def test_law(law: Callable, member: zoo.Member, dtype: np.dtype):
     law(member, dtype)

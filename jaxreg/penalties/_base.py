@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -210,7 +211,7 @@ class Leafwise(Penalty):
     def value(self, params: PyTree) -> Array:
         """g(params), a number in the parameters' dtype, at least float32."""
         pairs = zip(self.parts(_tree.names(params)), jax.tree.leaves(params), strict=True)
-        terms = [part.leaf_total(jnp.asarray(x)) for part, x in pairs if part is not None]
+        terms = [_leaf("leaf_total", part, jnp.asarray(x)) for part, x in pairs if part is not None]
         return sum(terms[1:], terms[0]) if terms else wide(jnp.zeros((), _tree.dtype(params)))
 
     def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:
@@ -226,14 +227,15 @@ class Leafwise(Penalty):
     def dual(self, grad: PyTree) -> Array:
         """Polar of the gauge, the largest over leaves; unpenalised leaves do not count, 0 if all are."""
         pairs = [(part, u) for part, u in self._pairs(grad) if part is not None]
-        return jnp.max(jnp.stack([part.leaf_dual(u) for part, u in pairs] or [wide(jnp.zeros((), _tree.dtype(grad)))]))
+        none = wide(jnp.zeros((), _tree.dtype(grad)))
+        return jnp.max(jnp.stack([_leaf("leaf_dual", part, u) for part, u in pairs] or [none]))
 
     def conjugate(self, grad: PyTree) -> Array:
         """Conjugate, summed over leaves; infinite where an unpenalised leaf has a nonzero entry."""
         total = wide(jnp.zeros((), _tree.dtype(grad)))
         for part, u in self._pairs(grad):
             free = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
-            total = total + (free if part is None else part.leaf_conjugate(u))
+            total = total + (free if part is None else _leaf("leaf_conjugate", part, u))
         return total
 
     def _pairs(self, params: PyTree) -> list[tuple[Leafwise | None, Array]]:
@@ -285,7 +287,21 @@ def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
                 f"{part!r} has no exact prox in a diagonal metric (step of shape {step.shape}): give a single step."
             )
         step = jnp.broadcast_to(step, x.shape)
-    return part.leaf_prox(x, step)
+    return _leaf("leaf_prox", part, x, step)
+
+
+def _leaf(method: str, part: Leafwise, *args: Array) -> Array:
+    """A method of a part, as it stands where it cannot be traced or refuses: its message then shows numbers."""
+    try:
+        return _traced(method, part, *args)
+    except TypeError:
+        return getattr(part, method)(*args)
+
+
+@partial(jax.jit, static_argnums=0, inline=True)
+def _traced(method: str, part: Leafwise, *args: Array) -> Array:
+    """Traced once for each kind of part and shape; outside of jit a loop in it would else be at every call."""
+    return getattr(part, method)(*args)
 
 
 # Last, because the algebra is built of the classes above and their operators return it.

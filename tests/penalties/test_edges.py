@@ -171,3 +171,27 @@ def test_an_outer_strength_has_a_derivative_beside_infinity(x64):
     """Excluded entries stay excluded whatever the outer strength."""
     inner = np.array([1.0, np.inf]) * jr.L1()
     np.testing.assert_allclose(jax.jacobian(lambda s: (s * inner).prox(np.array([3.0, 2.0]), 1.0))(0.5), [-1, 0])
+
+
+def test_outside_of_jit_a_loop_is_not_compiled_at_every_call():
+    traces = []
+
+    @jr.pytree
+    class Counting(jr.Simplex):
+        def leaf_prox(self, x, step):
+            traces.append(x.shape)
+            return super().leaf_prox(x, step)
+
+    x = np.array([0.5, 2.0, -1.0], "float32")
+    for radius in (1.0, 2.0, 0.5):
+        moved = Counting(radius).prox(x, radius)
+        np.testing.assert_allclose(np.sum(moved), radius, rtol=1e-6)
+    assert traces == [(3,)]
+
+
+def test_outside_of_jit_a_penalty_that_cannot_be_traced_works_too():
+    class Host(jr.Leafwise):
+        def leaf_prox(self, x, step):
+            return np.sign(x) * max(float(np.max(np.abs(x))) - float(step), 0.0)
+
+    assert Host().prox(np.array([3.0, -3.0], "float32"), 1.0).tolist() == [2.0, -2.0]
