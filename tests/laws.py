@@ -50,6 +50,16 @@ def duals(g: Any, us: Any) -> Any:
 
 
 @jax.jit
+def spans(g: Any, us: Any) -> Any:
+    def one(u: Any) -> Any:
+        parts = g.parts(_tree.names(u))
+        leaves, structure = jax.tree.flatten(u)
+        return jax.tree.unflatten(structure, [p.leaf_span(x) for p, x in zip(parts, leaves, strict=True)])
+
+    return jax.vmap(one)(us)
+
+
+@jax.jit
 def conjugates(g: Any, us: Any) -> Any:
     return jax.vmap(g.conjugate)(us)
 
@@ -261,7 +271,12 @@ def law_dual(member: Member, dtype: Any) -> None:
         kept = np.asarray(values(g, p)) > 1e-3
         assert kept.any() and np.all(np.abs(tops[kept] - 1) <= rough), "the dual is not 1 at a subgradient"
     if all(p.dualisable for p in parts):
-        inside = jax.tree.map(lambda u: u * np.asarray(1 - rough, u.dtype), us)
+        spanned = spans(g, us)
+        large = np.abs(flat(us)).max() + np.abs(flat(xs) / steps[:, None]).max(-1)
+        assert np.all(np.abs(flat(spanned) - flat(us)).max(-1) <= 64 * eps(dtype) * large), (
+            "a subgradient is off the span"
+        )
+        inside = jax.tree.map(lambda u: u * np.asarray(1 - rough, u.dtype), spanned)
         stars = np.asarray(conjugates(g, inside), np.float64)
         inner = np.sum(flat(inside) * flat(p), -1)
         here, there = (np.asarray(values(g, z), np.float64) for z in (p, away))
@@ -307,7 +322,7 @@ def law_certificate(member: Member, dtype: Any) -> None:
     for sol in (first, *sols, best):
         assert sol.status == jr.Status.CONVERGED and 0 <= sol.gap <= tol
     parts = acting(member, dtype)
-    if all(p is not None and p.dualisable for p in parts) and risk.predict is jr.linear:
+    if all(p is not None and p.dualisable for p in parts) and risk.predict is jr.linear and spans_all(member, dtype):
         start = float((0.1 * g).value(init))
         zero = float(risk(init, data)) + (start if np.isfinite(start) else 0.0)  # zero may be outside a set
         slack = 64 * eps(dtype) * zero
@@ -318,6 +333,12 @@ def law_certificate(member: Member, dtype: Any) -> None:
             square = sum(float(np.sum(np.square(x, dtype=float))) for x in jax.tree.leaves(moved))
             bound = 2 * curvature * (float(sol.gap) * zero + slack)
             assert square <= bound, "the gap is below what the prox-gradient step can still gain"
+
+
+def spans_all(member: Member, dtype: Any) -> bool:
+    """Whether the conjugate is finite on an open set, so that a penalty alone has a duality gap."""
+    us, _ = points(member, dtype)
+    return np.array_equal(flat(spans(member.penalty, us)), flat(us))
 
 
 def law_repr(member: Member, dtype: Any) -> None:

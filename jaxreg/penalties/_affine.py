@@ -69,6 +69,10 @@ class Stretch(Leafwise):
         """Dual terms of g at u / scale."""
         return self.penalty.leaf_dual_terms(self._over(u))
 
+    def leaf_span(self, u: Array) -> Array:
+        """That of g, which only a single scale leaves as it is."""
+        return self.penalty.leaf_span(u)
+
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(u / scale)."""
         return self.penalty.leaf_conjugate(self._over(u))

@@ -18,14 +18,14 @@ class Penalty:
 
     `value(params)` is g(x); `prox(params, step)` is argmin_z step·g(z) + ½‖z - x‖². Declared traits, never class
     names, decide what may be combined: `convex`; `homogeneous` (g(cx) = c g(x) for c > 0); `gauge` (homogeneous,
-    zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step projects
-    on: its `dual` holds across it); `elementwise`; `uniform` (elementwise, the same function of every entry); `even`
-    (g(-x) = g(x) entry by entry, least at zero); `comonotone` (additive on arrays whose entries are in the same
-    order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or infinity); `quadratic`
-    (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate is known); `polar` (the
-    conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it has a gradient everywhere);
-    `bounded` (infinite outside a set that is no cone); `centred` (no value is below that at zero); `composed` (it looks
-    at the parameters through a linear map: no prox).
+    zero only at zero: it has a `dual`); `seminorm` (the same, but zero on the subspace that an infinite step
+    projects on: its `dual` and `conjugate` hold across it); `elementwise`; `uniform` (elementwise, the same
+    function of every entry); `even` (g(-x) = g(x) entry by entry, least at zero); `comonotone` (additive on arrays
+    whose entries are in the same order); `radial` (a function of Euclidean norms of groups); `indicator` (only 0 or
+    infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate
+    is known); `polar` (the conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it
+    has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is below
+    that at zero); `composed` (it looks at the parameters through a linear map: no prox).
     """
 
     __array_ufunc__ = None
@@ -175,14 +175,21 @@ class Leafwise(Penalty):
         """Dual norm of one array."""
         return jnp.max(self.leaf_dual_terms(u), initial=0)
 
+    def leaf_span(self, u: Array) -> Array:
+        """The nearest point of the linear span of the conjugate's domain, outside which the conjugate is infinite."""
+        return u
+
     def leaf_conjugate(self, u: Array) -> Array:
-        """Conjugate of one array; for a gauge the indicator of its polar ball, to rounding."""
+        """Conjugate of one array; for a gauge or seminorm the indicator of its polar ball, to rounding."""
         if self.polar:
             return jnp.sum(self.leaf_conjugate_terms(u))
-        if not self.gauge:
+        if not (self.gauge or self.seminorm):
             raise TypeError(f"{self!r} states no conjugate.")
-        slack = 1 + 16 * jnp.finfo(u.dtype).eps
-        return jnp.where(self.leaf_dual(u) <= slack, 0.0, jnp.inf).astype(u.dtype)
+        slack = 16 * jnp.finfo(u.dtype).eps
+        inside = self.leaf_dual(u) <= 1 + slack
+        if self.seminorm:
+            inside &= _largest(u - self.leaf_span(u)) <= slack * _largest(u)
+        return jnp.where(inside, 0.0, jnp.inf).astype(u.dtype)
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
         """The terms whose sum is the conjugate, for array strengths."""
@@ -252,6 +259,10 @@ def _like(z: Array, x: Any) -> Array:
     """The result in the dtype of what was given, where that is a floating one."""
     given = jnp.result_type(x)
     return z.astype(given) if jnp.issubdtype(given, jnp.floating) else z
+
+
+def _largest(x: Array) -> Array:
+    return jnp.max(jnp.abs(x), initial=0)
 
 
 def is_intercept(name: str) -> bool:

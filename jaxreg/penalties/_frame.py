@@ -80,6 +80,10 @@ class Frame(Leafwise):
         terms = self.penalty.leaf_dual_terms(self._forward(u) / self._constant(u))
         return jnp.max(terms, axis=-1, keepdims=True, initial=0)
 
+    def leaf_span(self, u: Array) -> Array:
+        """Aᵀ of the span of g at A u / c: the range of Aᵀ, or less."""
+        return matmul(self.penalty.leaf_span(self._forward(u) / self._constant(u)), self._matrix(u))
+
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(A u / c) for a square A."""
         return self.penalty.leaf_conjugate(self._forward(u) / self._constant(u))

@@ -144,7 +144,8 @@ def groups(parts: Sequence[P], x: Array) -> list[list[P]]:
     """Parts gathered, each where it first fits, into groups with an exact prox.
 
     The first group's prox is what a split problem returns: sets and one-sided functions lead, that it may be in their
-    domain, and smooth functions come last, that it may have the zeros of the others.
+    domain, and smooth functions come last, that it may have the zeros of the others. It answers for whatever gradient
+    the other groups leave, so that differences, whose conjugates hold on a subspace, are not in it.
     """
     made: list[list[P]] = []
     for part in sorted((p for p in parts if not p.composed), key=_rank):
@@ -157,7 +158,11 @@ def groups(parts: Sequence[P], x: Array) -> list[list[P]]:
 
 
 def _rank(part: Part) -> int:
-    return 0 if part.indicator else 1 if part.elementwise and not (part.even or part.smooth) else 2 + part.smooth
+    if part.indicator:
+        return 0
+    if part.elementwise and not (part.even or part.smooth):
+        return 1
+    return 4 if part.smooth else 3 if part.homogeneous and not part.gauge else 2
 
 
 def order(part: Part) -> int:

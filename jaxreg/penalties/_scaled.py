@@ -118,6 +118,10 @@ class Scaled(Leafwise):
         """Dual terms of g over their strengths: infinite where an unpenalised entry is not zero."""
         return over(self.penalty.leaf_dual_terms(u), self.strength)
 
+    def leaf_span(self, u: Array) -> Array:
+        """That of g."""
+        return self.penalty.leaf_span(u)
+
     def leaf_conjugate(self, u: Array) -> Array:
         """s g*(u / s)."""
         if self.indicator:
@@ -126,11 +130,11 @@ class Scaled(Leafwise):
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
         """s g*(u / s) term by term; what has strength 0 must be 0, what has infinite strength costs nothing."""
-        tops = self.penalty.leaf_dual_terms(u)
-        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), tops.shape)
+        bare = self.penalty.leaf_conjugate_terms(u)
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), bare.shape)
         usable = (s > 0) & jnp.isfinite(s)
         scale = jnp.where(usable, s, 1.0)
-        limit = jnp.where((s == 0) & (tops != 0), jnp.inf, 0.0).astype(u.dtype)
+        limit = jnp.where((s == 0) & (bare != 0), jnp.inf, 0.0).astype(u.dtype)
         return jnp.where(usable, scale * self.penalty.leaf_conjugate_terms(u / scale), limit)
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
@@ -146,5 +150,5 @@ class Scaled(Leafwise):
 
 
 def _keeps_conjugate(g: Penalty) -> bool:
-    """Gauges, quadratics, sets and conjugates stated by terms bear a strength."""
-    return g.dualisable and (g.gauge or g.quadratic or g.indicator or g.polar)
+    """Gauges, seminorms, quadratics, sets and conjugates stated by terms bear a strength."""
+    return g.dualisable and (g.gauge or g.seminorm or g.quadratic or g.indicator or g.polar)

@@ -80,6 +80,10 @@ class Shift(Leafwise):
         """As g spreads them."""
         return self.penalty.leaf_spread(terms, x)
 
+    def leaf_span(self, u: Array) -> Array:
+        """That of g."""
+        return self.penalty.leaf_span(u)
+
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(u) + <u, centre>."""
         return self.penalty.leaf_conjugate(u) + jnp.sum(u * self._centre(u))

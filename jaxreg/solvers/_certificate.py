@@ -54,7 +54,7 @@ def certify(
     is taken there.
     """
     s = saddle(f, penalty, params)
-    values = tuple(d.value for d in duals)
+    values = s.spanned(duals)
     predictions, back = jax.vjp(f.predictions, params)
     smooth, slopes = jax.value_and_grad(f.value_at)(predictions)
     slopes = s.fitted.slopes(values[-1]) if s.fitted else slopes
@@ -168,7 +168,7 @@ def _is_plain_intercept(f: Smooth, s: Saddle, params: PyTree, leaf: int) -> bool
 def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any, fitted: bool = False) -> list[Array]:
     """What to multiply the dual points by: 1, and whatever meets the polar constraints."""
     scales = [jnp.ones((), dtype)]
-    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.polar]
+    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.seminorm or p.polar]
     if tops:
         scales.append(1 / jnp.maximum(jnp.max(jnp.stack(tops)), 1.0))
     if fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):

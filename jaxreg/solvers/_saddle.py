@@ -27,6 +27,7 @@ class Term(Protocol):
     def value(self, image: PyTree) -> Array: ...
     def prox(self, image: PyTree, step: Array) -> PyTree: ...
     def duals(self, dual: PyTree) -> list[tuple[Leafwise, Array]]: ...
+    def spanned(self, dual: PyTree) -> PyTree: ...
     @property
     def acts(self) -> tuple[int, ...]: ...
 
@@ -85,6 +86,10 @@ class Whole(NamedTuple):
         parts = parts_on(self.penalty, self.params)
         return [(parts[i], u) for i, u in zip(self.leaves, dual, strict=True)]
 
+    def spanned(self, dual: PyTree) -> PyTree:
+        """The dual without what rounding took out of the span of the conjugate's domain."""
+        return tuple(part.leaf_span(u) for part, u in self.duals(dual)) if isinstance(self.penalty, Leafwise) else dual
+
 
 class Looking(NamedTuple):
     """A penalty of a linear map of one leaf."""
@@ -114,6 +119,10 @@ class Looking(NamedTuple):
     def duals(self, dual: Array) -> list[tuple[Leafwise, Array]]:
         """One part."""
         return [(self._outer, dual)]
+
+    def spanned(self, dual: Array) -> Array:
+        """The dual without what rounding took out of the span of the conjugate's domain."""
+        return self._outer.leaf_span(dual)
 
     @property
     def acts(self) -> tuple[int, ...]:
@@ -157,6 +166,10 @@ class Fitted(NamedTuple):
         """None: the loss is no penalty."""
         return []
 
+    def spanned(self, dual: Array) -> Array:
+        """The dual: losses have no such span."""
+        return dual
+
     @property
     def acts(self) -> tuple[int, ...]:
         """No leaf is penalised."""
@@ -195,6 +208,10 @@ class Saddle(NamedTuple):
             found.append(term.put(near, point))
             made.append(Dual(_tree.scale(1 / step, _tree.sub(image, near)), dual.norm2))
         return tuple(found), tuple(made)
+
+    def spanned(self, duals: tuple[Dual, ...]) -> tuple[PyTree, ...]:
+        """The values of duals, each in the span of its term's conjugate."""
+        return tuple(term.spanned(dual.value) for term, dual in zip(self.terms, duals, strict=True))
 
     def pull(self, duals: tuple[PyTree, ...], params: PyTree) -> PyTree:
         """Σ Kᵀ u."""

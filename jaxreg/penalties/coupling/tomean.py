@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
 from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties.coupling._rows import off_span
 
 
 @pytree
@@ -23,7 +24,7 @@ class ToMean(Leafwise):
     """
 
     axis: int = static(default=0)
-    smooth = True
+    dualisable = polar = smooth = True
 
     def leaf_terms(self, x: Array) -> Array:
         """½ of the squared deviations summed over tasks, the axis kept."""
@@ -33,3 +34,17 @@ class ToMean(Leafwise):
         """x̄ + (x - x̄)/(1 + step), written so that a step of 0 moves nothing and an infinite one leaves x̄ exactly."""
         mean, step = jnp.mean(x, self.axis, keepdims=True), jnp.asarray(step, x.dtype)
         return jnp.where(jnp.isinf(step), mean, x - (x - mean) * (1.0 - 1.0 / (1.0 + step)))
+
+    def leaf_span(self, u: Array) -> Array:
+        """u less its mean over tasks."""
+        return u - jnp.mean(u, self.axis, keepdims=True)
+
+    def leaf_dual_terms(self, u: Array) -> Array:
+        """0: on its span the conjugate is finite everywhere."""
+        return jnp.zeros_like(jnp.sum(u, self.axis, keepdims=True))
+
+    def leaf_conjugate_terms(self, u: Array) -> Array:
+        """½ Σₜ ‖uₜ‖² where tasks sum to 0, to rounding, else infinite."""
+        return off_span(u, self.leaf_span(u), self.axis) + 0.5 * jnp.sum(
+            jnp.square(self.leaf_span(u)), self.axis, keepdims=True
+        )

@@ -28,7 +28,7 @@ class TV1D(Leafwise):
     """
 
     axis: int = static(default=-1)
-    homogeneous = seminorm = comonotone = metric = True
+    homogeneous = seminorm = comonotone = metric = dualisable = True
 
     def leaf_terms(self, x: Array) -> Array:
         """|xᵢ₊₁ - xᵢ|, with derivative 0 at 0."""
@@ -49,6 +49,10 @@ class TV1D(Leafwise):
         total, size = jnp.cumsum(u, self.axis), jnp.cumsum(jnp.abs(u), self.axis)
         kept = jnp.where(jnp.abs(total) <= 16 * jnp.finfo(u.dtype).eps * size, 0.0, jnp.abs(total))
         return jax.lax.slice_in_dim(kept, 0, -1, axis=self.axis)
+
+    def leaf_span(self, u: Array) -> Array:
+        """u less its mean: differences sum to 0."""
+        return u - jnp.mean(u, self.axis, keepdims=True)
 
 
 def _with_axis(g: TV1D, x: Array) -> Array:
