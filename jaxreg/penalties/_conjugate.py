@@ -58,11 +58,12 @@ class Conjugate(Leafwise):
         y = x.astype(wide) / t
         inner = prox_leaf(self.penalty, y, 1 / t)
         off = x.astype(wide) - step * jax.lax.stop_gradient(inner)  # x, with the right derivative in a step of 0
-        return jnp.where(step == 0, off, t * (y - inner)).astype(x.dtype)
+        moved = self.penalty.leaf_span(t * (y - inner))
+        return jnp.where(step == 0, off, moved).astype(x.dtype)
 
     def _projected(self, x: Array) -> Array:
         """Once to about the rounding of x, twice to that of the set."""
-        moved = x - prox_leaf(self.penalty, x, jnp.ones((), x.dtype))
+        moved = self.penalty.leaf_span(x - prox_leaf(self.penalty, x, jnp.ones((), x.dtype)))
         return jnp.where(self.leaf_value(x) == 0, x, moved) if self.penalty.dualisable else moved
 
     def leaf_conjugate(self, u: Array) -> Array:

@@ -106,6 +106,12 @@ MEMBERS = (
         VECTOR,
         lambda z: (cp.sum_squares(cp.pos(cp.abs(z) - 0.5)) / 4, []),
     ),
+    Member(
+        "conjugate-chain",
+        jr.Conjugate(jr.Chain()),
+        MATRIX,
+        lambda z: (0.5 * cp.sum_squares(cp.cumsum(z, axis=0)), [cp.sum(z, axis=0) == 0]),
+    ),
     Member("envelope-l1", jr.Envelope(jr.L1(), 0.7), VECTOR, lambda z: (cp.sum(cp.huber(z, 0.7)) / 1.4, [])),
     Member("envelope-l2", 2.0 * jr.Envelope(jr.L2(), 0.5), VECTOR, lambda z: (2 * _norm_huber(z, 0.5), [])),
     Member("distance", 0.8 * jr.Distance(jr.Box(-1.0, 0.5)), VECTOR, lambda z: (0.8 * cp.norm(_gap_to_box(z), 2), [])),

@@ -215,4 +215,4 @@ def test_what_the_calculus_refuses():
     with pytest.raises(ValueError, match="needs a matrix"):
         jr.L1().compose(ROTATION).value(np.ones(4, "float32"))
     with pytest.raises(TypeError, match="states no conjugate"):
-        jr.Conjugate(jr.ToMean()).value(x)
+        jr.Conjugate(jr.Clustered()).value(x)
