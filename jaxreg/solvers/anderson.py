@@ -20,6 +20,9 @@ from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 _WORSE = 4.0
 _OFF, _FIRST = 4.0, 5.0
 _SMALL, _SHARE = 1e-3, 0.3
+_BETTER, _STUCK = 0.9, 50
+_STILL, _LEAP, _FARTHEST = 3e-3, 0.3, 1e4
+"""Where the best residual has not fallen to 0.9 of itself in 50 updates, steps lengthen along one that stays."""
 
 
 @pytree
@@ -81,7 +84,7 @@ class Memory:
 
 @pytree
 class AndersonState(Splitting):
-    """prox_g, the duals of other blocks, one point per block, the step, problem and memory, best residual, updates."""
+    """prox_g, duals of other blocks, a point per block, step, problem, memory, best residual and its age, updates."""
 
     params: Any
     duals: Any
@@ -90,6 +93,7 @@ class AndersonState(Splitting):
     problem: Orthogonal
     memory: Memory
     best: Array
+    age: Array
     since: Array
 
 
@@ -98,11 +102,11 @@ class AndersonSplitting:
     """Anderson-accelerated Douglas-Rachford splitting (Fu, Zhang and Boyd 2020) for least squares and any proxes.
 
     x = prox_{tf}(z), w = prox_{tg}(2x - z), and z⁺ is the affine combination of the last `memory` points whose
-    residuals w - x nearly cancel (Anderson 1965; Walker and Ni 2011), or z + w - x where that fails. f's prox is a
-    closed form for every task; parts shared by all tasks add a system of p unknowns. A sum of m blocks with a prox each
-    has m points z, x = prox_{tf/m} of their mean (Pierra 1984). `step` t defaults to the ratio of primal to dual size,
-    found on the way. Raises TypeError for anything but a linear model with squared loss and coefficients alone, or a
-    penalty of a linear map.
+    residuals w - x nearly cancel (Anderson 1965; Walker and Ni 2011), or z + w - x where that fails, or a long step
+    along a residual that stays as it was. f's prox is a closed form for every task; parts shared by all tasks add a
+    system of p unknowns. A sum of m blocks with a prox each has m points z, x = prox_{tf/m} of their mean (Pierra
+    1984). `step` t defaults to the ratio of primal to dual size, found on the way. Raises TypeError for anything
+    but a linear model with squared loss and coefficients alone, or a penalty of a linear map.
 
     >>> import jax.numpy as jnp, numpy as np, jaxreg as jr
     >>> data = (jnp.eye(4), jnp.diag(jnp.array([3.0, 1.0, 0.0, 0.0])))
@@ -134,7 +138,7 @@ class AndersonSplitting:
         none = jnp.zeros((self.memory, flat.size), flat.dtype)
         zero, far = jnp.zeros((), jnp.int32), jnp.asarray(jnp.inf, flat.dtype)
         memory = Memory(none, none, zero, flat, jnp.zeros_like(flat))
-        return AndersonState(params, start_duals(s.terms, params), point, step, problem, memory, far, zero)
+        return AndersonState(params, start_duals(s.terms, params), point, step, problem, memory, far, zero, zero)
 
     def update(self, f: Smooth, g: Penalty, state: AndersonState) -> AndersonState:
         """One prox of each, and the next points."""
@@ -149,8 +153,9 @@ class AndersonSplitting:
         residual = ravel_pytree(_tree.sub(ws, copies))[0]
         size = jnp.sqrt(jnp.sum(jnp.square(residual)))
         lost = ~(size <= _WORSE * state.best)
-        memory, new = _advance(state.memory, z, residual, lost)
-        best = jnp.where(lost, state.best, jnp.minimum(size, state.best))
+        age = jnp.where(size < _BETTER * state.best, 0, state.age + 1)
+        memory, new = _advance(state.memory, z, residual, lost, age >= _STUCK)
+        best = jnp.where(age > 0, state.best, size)
         step = state.step
         if self.step is None:
             dual = _tree.scale(1 / step, _tree.sub(state.point, copies))
@@ -159,31 +164,46 @@ class AndersonSplitting:
             turn = ~lost & (off > _OFF) & (jnp.log2((1.0 + state.since) / _FIRST) % 1 == 0)
             moved = ravel_pytree(_tree.add_scale(copies, wanted, dual))[0]
             new = jnp.where(turn, moved, new)
-            memory = _tree.where(turn, _emptied(memory, moved), memory)
+            memory = _tree.where(turn, _emptied(memory, moved, jnp.zeros_like(moved)), memory)
             best, step = jnp.where(turn, jnp.inf, best), jnp.where(turn, wanted, step)
-        return AndersonState(ws[0], duals, unravel(new), step, state.problem, memory, best, state.since + 1)
+        return AndersonState(ws[0], duals, unravel(new), step, state.problem, memory, best, age, state.since + 1)
 
 
-def _advance(memory: Memory, z: Array, residual: Array, lost: Array) -> tuple[Memory, Array]:
-    """The next point; where the last was lost the plain step from the one before, with an empty memory."""
+def _advance(memory: Memory, z: Array, residual: Array, lost: Array, stuck: Array) -> tuple[Memory, Array]:
+    """The next point; where the last was lost the plain step from the one before, with an empty memory.
+
+    Far from the next kink the map may be a translation: where that is stuck, and the residual all but stays as it was,
+    there is nothing to extrapolate, and the plain step is made as long as the change allows.
+    """
     slots = memory.moves.shape[0]
     known, slot = memory.count > 0, memory.count % slots
-    moves = memory.moves.at[slot].set(jnp.where(known, z - memory.point, 0.0))
-    turns = memory.turns.at[slot].set(jnp.where(known, residual - memory.residual, 0.0))
+    move, turn = jnp.where(known, z - memory.point, 0.0), jnp.where(known, residual - memory.residual, 0.0)
+    moves, turns = memory.moves.at[slot].set(move), memory.turns.at[slot].set(turn)
     gram = matmul(turns, turns.T)
     slack = _slack(z.dtype) * jnp.trace(gram)
     system = gram + jnp.eye(slots, dtype=z.dtype) * jnp.where(slack > 0, slack, 1.0)
     mix = solve_positive(system, matmul(turns, residual)[:, None])[:, 0]
     ahead = z + residual - matmul(mix, moves + turns)
     ahead = jnp.where(jnp.all(jnp.isfinite(ahead)), ahead, z + residual)
+    length, still = _stretch(residual, move, turn)
+    leap = known & stuck & still
     kept = Memory(moves, turns, memory.count + 1, z, residual)
     back = memory.point + memory.residual
-    return _tree.where(lost, _emptied(memory, back), kept), jnp.where(lost, back, ahead)
+    new = jnp.where(lost, back, jnp.where(leap, z + length * residual, ahead))
+    started = _emptied(memory, jnp.where(lost, back, z), jnp.where(lost, 0.0, residual))
+    return _tree.where(lost | leap, started, kept), new
 
 
-def _emptied(memory: Memory, point: Array) -> Memory:
+def _stretch(residual: Array, move: Array, turn: Array) -> tuple[Array, Array]:
+    """How far a plain step may go before the residual is another, and whether that is far."""
+    size, moved, turned = (jnp.sqrt(jnp.sum(jnp.square(x))) for x in (residual, move, turn))
+    change = turned * jnp.maximum(size / moved, 1.0)
+    return jnp.minimum(_LEAP * size / change, _FARTHEST), (size > 0) & (change <= _STILL * size)
+
+
+def _emptied(memory: Memory, point: Array, residual: Array) -> Memory:
     none = jnp.zeros_like(memory.moves)
-    return Memory(none, none, jnp.zeros_like(memory.count), point, jnp.zeros_like(point))
+    return Memory(none, none, jnp.zeros_like(memory.count), point, residual)
 
 
 def _slack(dtype: Any) -> float:

@@ -2,11 +2,13 @@
 
 from functools import cache
 
+import jax
 import numpy as np
 import pytest
 
 import jaxreg as jr
 from jaxreg import multitask_models as mm
+from jaxreg.selection.folds import fold_masks
 
 TASKS, FEATURES = 139, 28
 CHAIN = np.asarray(jr.Graph.edges([(t, t + 1) for t in range(TASKS - 1)], TASKS).laplacian)
@@ -89,3 +91,18 @@ def test_quadratic_couplings_solve_their_linear_system(name, shared_data, x64):
     found = solved(model, jr.tasks(list(zip(X, y, strict=True))), tol=1e-11)
     for x, v, ours, theirs in zip(X, y, found, expected, strict=True):
         np.testing.assert_allclose(x @ ours, x @ theirs, rtol=0, atol=1e-8 * np.abs(v).max())
+
+
+def test_a_residual_that_stays_as_it_was_is_followed_to_its_end(shared_data, x64):
+    """Splitting a dirty model at a weak strength, where each plain step is the last one over thousands of updates."""
+    school = shared_data("school")
+    rows = school["train"][0]
+    X = school["X"][rows].astype(float)
+    X = (X - X.mean(0)) / np.where(X.std(0) > 0, X.std(0), 1.0)
+    T = jr.tasks(X, school["y"][rows].astype(float), school["task"][rows])
+    kept = np.where(fold_masks("", 5, np.asarray(T.weights), jax.random.key(0))[0], 0.0, T.weights)
+    model = mm.dirty(1.0, 0.1)
+    risk = model.risk(task_weights=np.asarray(T.counts) / np.asarray(T.counts).sum())
+    for strength in (0.1092, 0.0864, 0.0684):
+        sol = jr.minimize(risk, strength * model.penalty, model.init(T.data), T.data, kept, on_fail="ignore")
+        assert sol.status == jr.Status.CONVERGED and sol.steps <= 1500
