@@ -20,9 +20,9 @@ from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 _WORSE = 4.0
 _OFF, _FIRST = 4.0, 5.0
 _SMALL, _SHARE = 1e-3, 0.3
-_BETTER, _STUCK = 0.9, 50
+_BETTER, _STUCK, _AGAIN = 0.9, 50, 10
 _STILL, _LEAP, _FARTHEST = 3e-3, 0.3, 1e4
-"""Where the best residual has not fallen to 0.9 of itself in 50 updates, steps lengthen along one that stays."""
+"""Where the best residual has not fallen to 0.9 of itself in 50 updates, every tenth goes far along one that stays."""
 
 
 @pytree
@@ -153,9 +153,10 @@ class AndersonSplitting:
         residual = ravel_pytree(_tree.sub(ws, copies))[0]
         size = jnp.sqrt(jnp.sum(jnp.square(residual)))
         lost = ~(size <= _WORSE * state.best)
-        age = jnp.where(size < _BETTER * state.best, 0, state.age + 1)
-        memory, new = _advance(state.memory, z, residual, lost, age >= _STUCK)
-        best = jnp.where(age > 0, state.best, size)
+        better = size < _BETTER * state.best
+        age = jnp.where(better | lost, 0, state.age + 1)
+        memory, new = _advance(state.memory, z, residual, lost, (age >= _STUCK) & (age % _AGAIN == 0))
+        best = jnp.where(better, size, state.best)
         step = state.step
         if self.step is None:
             dual = _tree.scale(1 / step, _tree.sub(state.point, copies))
@@ -172,7 +173,7 @@ class AndersonSplitting:
 def _advance(memory: Memory, z: Array, residual: Array, lost: Array, stuck: Array) -> tuple[Memory, Array]:
     """The next point; where the last was lost the plain step from the one before, with an empty memory.
 
-    Far from the next kink the map may be a translation: where that is stuck, and the residual all but stays as it was,
+    Far from the next kink the map may be a translation: where it is stuck, and the residual all but stays as it was,
     there is nothing to extrapolate, and the plain step is made as long as the change allows.
     """
     slots = memory.moves.shape[0]
