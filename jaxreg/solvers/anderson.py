@@ -20,9 +20,9 @@ from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 _WORSE = 4.0
 _OFF, _FIRST = 4.0, 5.0
 _SMALL, _SHARE = 1e-3, 0.3
-_BETTER, _STUCK, _AGAIN = 0.9, 50, 10
-_STILL, _LEAP, _FARTHEST = 3e-3, 0.3, 1e4
-"""Where the best residual has not fallen to 0.9 of itself in 50 updates, every tenth goes far along one that stays."""
+_BETTER, _STUCK, _AGAIN = 0.99, 50, 5
+_STILL, _LEAP, _FARTHEST = 1e-2, 1.0, 1e4
+"""Where the best residual has not fallen by a hundredth in 50 updates, some go far along one that stays."""
 
 
 @pytree
@@ -155,7 +155,8 @@ class AndersonSplitting:
         lost = ~(size <= _WORSE * state.best)
         better = size < _BETTER * state.best
         age = jnp.where(better | lost, 0, state.age + 1)
-        memory, new = _advance(state.memory, z, residual, lost, (age >= _STUCK) & (age % _AGAIN == 0))
+        memory, new, leapt = _advance(state.memory, z, residual, lost, age >= _STUCK)
+        age = jnp.where(leapt, _STUCK - _AGAIN, age)
         best = jnp.where(better, size, state.best)
         step = state.step
         if self.step is None:
@@ -170,7 +171,7 @@ class AndersonSplitting:
         return AndersonState(ws[0], duals, unravel(new), step, state.problem, memory, best, age, state.since + 1)
 
 
-def _advance(memory: Memory, z: Array, residual: Array, lost: Array, stuck: Array) -> tuple[Memory, Array]:
+def _advance(memory: Memory, z: Array, residual: Array, lost: Array, stuck: Array) -> tuple[Memory, Array, Array]:
     """The next point; where the last was lost the plain step from the one before, with an empty memory.
 
     Far from the next kink the map may be a translation: where it is stuck, and the residual all but stays as it was,
@@ -192,7 +193,7 @@ def _advance(memory: Memory, z: Array, residual: Array, lost: Array, stuck: Arra
     back = memory.point + memory.residual
     new = jnp.where(lost, back, jnp.where(leap, z + length * residual, ahead))
     started = _emptied(memory, jnp.where(lost, back, z), jnp.where(lost, 0.0, residual))
-    return _tree.where(lost | leap, started, kept), new
+    return _tree.where(lost | leap, started, kept), new, leap & ~lost
 
 
 def _stretch(residual: Array, move: Array, turn: Array) -> tuple[Array, Array]:
