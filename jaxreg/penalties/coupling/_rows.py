@@ -23,13 +23,6 @@ def array_of(rows: Array, like: Array, axis: int) -> Array:
     return jnp.moveaxis(rows.reshape(rows.shape[0], *rest), 0, axis).astype(like.dtype)
 
 
-def off_span(u: Array, spanned: Array, axis: int) -> Array:
-    """Infinity where u is off a span by more than rounding, else 0, for each column of tasks, the axis kept as 1."""
-    off = jnp.max(jnp.abs(u - spanned), axis, keepdims=True, initial=0)
-    rounding = 16 * jnp.finfo(u.dtype).eps * jnp.max(jnp.abs(u), axis, keepdims=True, initial=0)
-    return jnp.where(off > rounding, jnp.inf, 0.0).astype(u.dtype)
-
-
 def step_rows(step: Any, rows: Array, axis: int) -> Array:
     """A step, a number or one for each column with the axis kept, as (1, 1) or (1, rest)."""
     step = jnp.asarray(step, rows.dtype)

@@ -10,12 +10,12 @@ from jax.scipy.fft import dct, idct
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.coupling._rows import array_of, off_span, rows_along, step_rows
+from jaxreg.penalties.coupling._quadratic import Coupling
+from jaxreg.penalties.coupling._rows import array_of, rows_along, step_rows
 
 
 @pytree
-class Chain(Leafwise):
+class Chain(Coupling):
     """Half the squared differences of neighbours along an axis, ½ Σₜ ‖xₜ₊₁ - xₜ‖² (Zhou et al. 2011).
 
     The discrete cosine transform diagonalises it (Strang 1999), so that the prox is exact for every step; an infinite
@@ -27,7 +27,6 @@ class Chain(Leafwise):
     """
 
     axis: int = static(default=0)
-    dualisable = polar = smooth = True
 
     def leaf_terms(self, x: Array) -> Array:
         """½ of the squared differences summed over the axis, which is kept."""
@@ -45,15 +44,6 @@ class Chain(Leafwise):
         removed = jnp.concatenate([jnp.zeros_like(wave[:1]), (1 - kept) * wave[1:]])
         return array_of(rows - idct(removed, axis=0, norm="ortho"), x, self.axis)
 
-    def leaf_span(self, u: Array) -> Array:
-        """u less its mean over the axis."""
-        return u - jnp.mean(u, self.axis, keepdims=True)
-
-    def leaf_dual_terms(self, u: Array) -> Array:
-        """0: on its span the conjugate is finite everywhere."""
-        return jnp.zeros_like(jnp.sum(u, self.axis, keepdims=True))
-
-    def leaf_conjugate_terms(self, u: Array) -> Array:
-        """½ Σₜ ‖u₁ + … + uₜ‖² where positions sum to 0, to rounding, else infinite."""
-        total = jnp.cumsum(self.leaf_span(u), self.axis)
-        return off_span(u, self.leaf_span(u), self.axis) + 0.5 * jnp.sum(jnp.square(total), self.axis, keepdims=True)
+    def leaf_inverse(self, u: Array) -> Array:
+        """½ Σₜ ‖u₁ + … + uₜ‖²."""
+        return 0.5 * jnp.sum(jnp.square(jnp.cumsum(u, self.axis)), self.axis, keepdims=True)

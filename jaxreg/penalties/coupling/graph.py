@@ -12,12 +12,12 @@ from jaxreg._linalg import eigh, einsum, matmul, widen
 from jaxreg._pytree import pytree, show, static
 from jaxreg._typing import Array, ArrayLike
 from jaxreg._validate import traced
-from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.coupling._rows import array_of, off_span, rows_along, step_rows
+from jaxreg.penalties.coupling._quadratic import Coupling
+from jaxreg.penalties.coupling._rows import array_of, rows_along, step_rows
 
 
 @pytree
-class Graph(Leafwise):
+class Graph(Coupling):
     """½ tr(XᵀLX) along an axis, L symmetric positive semidefinite (Evgeniou, Micchelli and Pontil 2005).
 
     With the Laplacian of a weighted graph it is ½ Σ wₛₜ ‖xₛ - xₜ‖² over its edges. The prox (I + step L)⁻¹X is exact
@@ -35,7 +35,6 @@ class Graph(Leafwise):
     axis: int = static(default=0)
     values: Any = None
     vectors: Any = None
-    dualisable = polar = smooth = True
 
     @classmethod
     def of(cls, laplacian: ArrayLike, axis: int = 0) -> Graph:
@@ -106,17 +105,13 @@ class Graph(Leafwise):
         null = jnp.where(values == 0, vectors, 0.0)
         return array_of(rows - matmul(null, einsum("tk,tn->kn", null, rows)), u, self.axis)
 
-    def leaf_dual_terms(self, u: Array) -> Array:
-        """0: on its span the conjugate is finite everywhere."""
-        return jnp.zeros_like(jnp.sum(u, self.axis, keepdims=True))
-
-    def leaf_conjugate_terms(self, u: Array) -> Array:
-        """½ uᵀL⁺u of each column on the range of L, to rounding, else infinite."""
+    def leaf_inverse(self, u: Array) -> Array:
+        """½ uᵀL⁺u of each column, by eigenvectors."""
         rows = rows_along(u, self.axis)
         _, values, vectors = self._basis(rows)
         inverse = jnp.where(values == 0, 0.0, 1 / jnp.where(values == 0, 1.0, values))[:, None]
         energy = 0.5 * jnp.sum(inverse * jnp.square(einsum("tk,tn->kn", vectors, rows)), axis=0)
-        return off_span(u, self.leaf_span(u), self.axis) + array_of(energy[None], u, self.axis)
+        return array_of(energy[None], u, self.axis)
 
     def _basis(self, rows: Array) -> tuple[Array, Array, Array]:
         """L, its eigenvalues and eigenvectors in the dtype of the rows."""

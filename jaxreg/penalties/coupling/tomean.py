@@ -8,12 +8,11 @@ import jax.numpy as jnp
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise
-from jaxreg.penalties.coupling._rows import off_span
+from jaxreg.penalties.coupling._quadratic import Coupling
 
 
 @pytree
-class ToMean(Leafwise):
+class ToMean(Coupling):
     """Half the squared distance of each task to the tasks' mean, ½ Σₜ ‖xₜ - x̄‖² (Evgeniou and Pontil 2004).
 
     The prox keeps the mean and shrinks the deviations by 1 + step; an infinite strength gives all tasks one vector.
@@ -24,7 +23,6 @@ class ToMean(Leafwise):
     """
 
     axis: int = static(default=0)
-    dualisable = polar = smooth = True
 
     def leaf_terms(self, x: Array) -> Array:
         """½ of the squared deviations summed over tasks, the axis kept."""
@@ -35,16 +33,6 @@ class ToMean(Leafwise):
         mean, step = jnp.mean(x, self.axis, keepdims=True), jnp.asarray(step, x.dtype)
         return jnp.where(jnp.isinf(step), mean, x - (x - mean) * (1.0 - 1.0 / (1.0 + step)))
 
-    def leaf_span(self, u: Array) -> Array:
-        """u less its mean over tasks."""
-        return u - jnp.mean(u, self.axis, keepdims=True)
-
-    def leaf_dual_terms(self, u: Array) -> Array:
-        """0: on its span the conjugate is finite everywhere."""
-        return jnp.zeros_like(jnp.sum(u, self.axis, keepdims=True))
-
-    def leaf_conjugate_terms(self, u: Array) -> Array:
-        """½ Σₜ ‖uₜ‖² where tasks sum to 0, to rounding, else infinite."""
-        return off_span(u, self.leaf_span(u), self.axis) + 0.5 * jnp.sum(
-            jnp.square(self.leaf_span(u)), self.axis, keepdims=True
-        )
+    def leaf_inverse(self, u: Array) -> Array:
+        """½ Σₜ ‖uₜ‖²."""
+        return 0.5 * jnp.sum(jnp.square(u), self.axis, keepdims=True)
