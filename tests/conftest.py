@@ -30,8 +30,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(cache)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-# Most of the time goes into compiling small programs: half of it is saved by optimising them little. XLA_FLAGS are
-# XLA's own, which ends the process where it does not know it.
+# Most of the time goes into compiling small programs: half of it is saved by optimising them little. The flags are
+# XLA's own, which ends the process where it does not know one.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 if version("jaxlib").startswith("0.10."):
     cheap = (

@@ -272,7 +272,7 @@ def law_dual(member: Member, dtype: Any) -> None:
         assert kept.any() and np.all(np.abs(tops[kept] - 1) <= rough), "the dual is not 1 at a subgradient"
     if all(p.dualisable for p in parts):
         spanned = spans(g, us)
-        large = np.abs(flat(us)).max() + np.abs(flat(xs) / steps[:, None]).max(-1)
+        large = np.abs(flat(us)).max(-1) + np.abs(flat(xs) / steps[:, None]).max(-1)
         assert np.all(np.abs(flat(spanned) - flat(us)).max(-1) <= 64 * eps(dtype) * large), (
             "a subgradient is off the span"
         )

@@ -188,7 +188,7 @@ class Leafwise(Penalty):
         slack = 16 * jnp.finfo(u.dtype).eps
         inside = self.leaf_dual(u) <= 1 + slack
         if self.seminorm:
-            inside &= _largest(u - self.leaf_span(u)) <= slack * _largest(u)
+            inside &= _tree.max_abs(u - self.leaf_span(u)) <= slack * _tree.max_abs(u)
         return jnp.where(inside, 0.0, jnp.inf).astype(u.dtype)
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
@@ -259,10 +259,6 @@ def _like(z: Array, x: Any) -> Array:
     """The result in the dtype of what was given, where that is a floating one."""
     given = jnp.result_type(x)
     return z.astype(given) if jnp.issubdtype(given, jnp.floating) else z
-
-
-def _largest(x: Array) -> Array:
-    return jnp.max(jnp.abs(x), initial=0)
 
 
 def is_intercept(name: str) -> bool:

@@ -32,7 +32,6 @@ class _Dual(NamedTuple):
 
 
 @jax.custom_jvp
-@jax.jit
 def fuse(x: Array, bounds: Array) -> Array:
     """The prox for rows x (T, n) and bounds (T, T), symmetric and >= 0, infinity allowed; joined rows are equal."""
     size = x.shape[0]

@@ -75,7 +75,7 @@ class GraphTV(Leafwise):
         return jnp.expand_dims(weights, tuple(range(x.ndim - 1)))
 
 
-_graphs = jax.jit(jax.vmap(graph_prox, in_axes=(0, 0, None)))  # compiled once a shape
+_graphs = jax.vmap(graph_prox, in_axes=(0, 0, None))
 
 
 def prox_rows(x: Array, strength: Array, layout: Forests) -> Array:

@@ -138,4 +138,4 @@ def _objective(z: Array, x: Array, strength: Array, D: Array) -> Array:
     return jnp.sum(penalty) + 0.5 * jnp.sum(jnp.square(z - x))
 
 
-_trends = jax.jit(jax.vmap(_trend_prox, in_axes=(0, 0, None)))  # compiled once a shape
+_trends = jax.vmap(_trend_prox, in_axes=(0, 0, None))

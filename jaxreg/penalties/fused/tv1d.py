@@ -61,7 +61,7 @@ def _with_axis(g: TV1D, x: Array) -> Array:
     return x
 
 
-_chains = jax.jit(jax.vmap(chain_prox))  # compiled once a shape, outside of transformations too
+_chains = jax.vmap(chain_prox)
 
 
 def prox_rows(x: Array, step: Array) -> Array:
