@@ -249,9 +249,9 @@ def law_lowers(member: Member, dtype: Any) -> None:
     assert made(_tree.cast(member.penalty, dtype), x, jnp.ones((), dtype)).platforms == PLATFORMS
 
 
-def acting(member: Member, dtype: Any) -> list[Any]:
+def acting(member: Member, dtype: Any, penalty: Any = None) -> list[Any]:
     """The parts that act on the leaves, None for a leaf left alone."""
-    return list(member.penalty.parts(_tree.names(zoo.fill(member, dtype, 0.0))))
+    return list((penalty or member.penalty).parts(_tree.names(zoo.fill(member, dtype, 0.0))))
 
 
 def law_dual(member: Member, dtype: Any) -> None:
@@ -351,7 +351,7 @@ def law_repr(member: Member, dtype: Any) -> None:
 
 
 def law_ends(member: Member, dtype: Any) -> None:
-    """13: strength 0 and step 0 leave the domain alone; strength infinity is the limit of large ones."""
+    """13: strength 0 and step 0 leave the domain alone; strength infinity is the limit of large ones, dual and all."""
     xs, steps = points(member, dtype, 0.5)
     ones = np.ones_like(steps)
     inside = proxes(member.penalty, xs, steps)
@@ -365,6 +365,14 @@ def law_ends(member: Member, dtype: Any) -> None:
     large = proxes(float(0.01 / eps(dtype)) * member.penalty, xs, ones)
     size = np.abs(flat(xs)).max(-1)
     assert np.all(np.abs(flat(limit) - flat(large)) <= 1e5 * eps(dtype) * size[:, None]), "infinity is not the limit"
+    forbidding = np.inf * member.penalty
+    if all(p is not None and p.dualisable for p in acting(member, dtype, forbidding)):
+        stars = np.asarray(conjugates(forbidding, xs), np.float64)
+        room = 1e3 * eps(dtype) * (1 + np.sum(np.square(flat(xs)), -1))
+        assert np.all(stars >= np.sum(flat(xs) * flat(limit), -1) - room), "Fenchel-Young fails at infinity"
+        normal = spans(forbidding, jax.tree.map(lambda x, z: x - z, xs, limit))
+        stars, along = np.asarray(conjugates(forbidding, normal), np.float64), np.sum(flat(normal) * flat(limit), -1)
+        assert np.all(np.abs(stars - along) <= room), "the conjugate is no support function at infinity"
 
 
 def law_sizes(member: Member, dtype: Any) -> None:

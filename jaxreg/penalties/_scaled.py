@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxreg import _tree
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
 from jaxreg.penalties import _dual_rules
@@ -129,13 +130,15 @@ class Scaled(Leafwise):
         return _dual_rules.conjugate_sum([self], u) if self.quadratic else super().leaf_conjugate(u)
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
-        """s g*(u / s) term by term; what has strength 0 must be 0, what has infinite strength costs nothing."""
+        """s g*(u / s) term by term; what has strength 0 must be 0, at infinity only directions that g* forbids cost."""
         bare = self.penalty.leaf_conjugate_terms(u)
         s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), bare.shape)
         usable = (s > 0) & jnp.isfinite(s)
-        scale = jnp.where(usable, s, 1.0)
-        limit = jnp.where((s == 0) & (bare != 0), jnp.inf, 0.0).astype(u.dtype)
-        return jnp.where(usable, scale * self.penalty.leaf_conjugate_terms(u / scale), limit)
+        large = jnp.maximum(_tree.max_abs(u), 1.0) / jnp.finfo(u.dtype).eps
+        scale = jnp.where(usable, s, jnp.where(s > 0, large, 1.0))
+        terms = self.penalty.leaf_conjugate_terms(u / scale)
+        outside = jnp.where(s > 0, jnp.isposinf(terms), bare != 0)
+        return jnp.where(usable, scale * terms, jnp.where(outside, jnp.inf, 0.0).astype(u.dtype))
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
         """The curvature times the strength, the same centre."""
