@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
+from jaxreg.penalties._leaf import is_intercept, like, on_leaf, prox_leaf, wide
 
 
 class Penalty:
@@ -218,7 +218,7 @@ class Leafwise(Penalty):
     def value(self, params: PyTree) -> Array:
         """g(params), a number in the parameters' dtype, at least float32."""
         pairs = zip(self.parts(_tree.names(params)), jax.tree.leaves(params), strict=True)
-        terms = [_leaf("leaf_total", part, jnp.asarray(x)) for part, x in pairs if part is not None]
+        terms = [on_leaf("leaf_total", part, jnp.asarray(x)) for part, x in pairs if part is not None]
         return sum(terms[1:], terms[0]) if terms else wide(jnp.zeros((), _tree.dtype(params)))
 
     def prox(self, params: PyTree, step: Any = 1.0) -> PyTree:
@@ -229,86 +229,25 @@ class Leafwise(Penalty):
         pairs, steps = self._pairs(params), _tree.spread(step, params)
         moved = [x if part is None else prox_leaf(part, x, t) for (part, x), t in zip(pairs, steps, strict=True)]
         leaves, structure = jax.tree.flatten(params)
-        return jax.tree.unflatten(structure, [_like(z, x) for z, x in zip(moved, leaves, strict=True)])
+        return jax.tree.unflatten(structure, [like(z, x) for z, x in zip(moved, leaves, strict=True)])
 
     def dual(self, grad: PyTree) -> Array:
         """Polar of the gauge, the largest over leaves; unpenalised leaves do not count, 0 if all are."""
         pairs = [(part, u) for part, u in self._pairs(grad) if part is not None]
         none = wide(jnp.zeros((), _tree.dtype(grad)))
-        return jnp.max(jnp.stack([_leaf("leaf_dual", part, u) for part, u in pairs] or [none]))
+        return jnp.max(jnp.stack([on_leaf("leaf_dual", part, u) for part, u in pairs] or [none]))
 
     def conjugate(self, grad: PyTree) -> Array:
         """Conjugate, summed over leaves; infinite where an unpenalised leaf has a nonzero entry."""
         total = wide(jnp.zeros((), _tree.dtype(grad)))
         for part, u in self._pairs(grad):
             free = jnp.where(jnp.all(u == 0), 0.0, jnp.inf).astype(u.dtype)
-            total = total + (free if part is None else _leaf("leaf_conjugate", part, u))
+            total = total + (free if part is None else on_leaf("leaf_conjugate", part, u))
         return total
 
     def _pairs(self, params: PyTree) -> list[tuple[Leafwise | None, Array]]:
         leaves = [wide(jnp.asarray(x)) for x in jax.tree.leaves(params)]
         return list(zip(self.parts(_tree.names(params)), leaves, strict=True))
-
-
-def wide(x: Array) -> Array:
-    """At least float32: in half precision thresholds and sums would lose zeros and digits."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def _like(z: Array, x: Any) -> Array:
-    """The result in the dtype of what was given, where that is a floating one."""
-    given = jnp.result_type(x)
-    return z.astype(given) if jnp.issubdtype(given, jnp.floating) else z
-
-
-def is_intercept(name: str) -> bool:
-    """Whether a leaf is an intercept by its name: nobody penalises it unless it is asked for."""
-    return name.rsplit("/", 1)[-1] == "intercept"
-
-
-def inherited(*traits: str) -> tuple[property, ...]:
-    """Traits that a penalty wrapped around another has from it."""
-
-    def read(trait: str) -> property:
-        return property(lambda self: getattr(self.penalty, trait))
-
-    return tuple(map(read, traits))
-
-
-def parts_of(penalty: Penalty, names: Sequence[str], named: bool) -> tuple[Leafwise | None, ...]:
-    """The parts of a penalty that may be scaled, placed, shifted or added. Raises TypeError for others."""
-    if not isinstance(penalty, Leafwise):
-        raise TypeError(
-            f"{type(penalty).__name__} couples whole trees: it can be used alone, but not be scaled, placed, shifted "
-            "or added. Derive it from jaxreg.Leafwise and stack what is coupled on an axis."
-        )
-    return penalty.parts(names, named)
-
-
-def prox_leaf(part: Leafwise, x: Array, step: Any) -> Array:
-    """Prox of one leaf in the leaf's dtype, refusing a metric the penalty cannot take."""
-    step = jnp.asarray(step, x.dtype)
-    if step.ndim and step.shape != jax.eval_shape(part.leaf_terms, x).shape:
-        if not part.metric:
-            raise TypeError(
-                f"{part!r} has no exact prox in a diagonal metric (step of shape {step.shape}): give a single step."
-            )
-        step = jnp.broadcast_to(step, x.shape)
-    return _leaf("leaf_prox", part, x, step)
-
-
-def _leaf(method: str, part: Leafwise, *args: Array) -> Array:
-    """A method of a part, as it stands where it cannot be traced or refuses: its message then shows numbers."""
-    try:
-        return _traced(method, part, *args)
-    except TypeError:
-        return getattr(part, method)(*args)
-
-
-@partial(jax.jit, static_argnums=0, inline=True)
-def _traced(method: str, part: Leafwise, *args: Array) -> Array:
-    """Traced once for each kind of part and shape; outside of jit a loop in it would else be at every call."""
-    return getattr(part, method)(*args)
 
 
 # Last, because the algebra is built of the classes above and their operators return it.

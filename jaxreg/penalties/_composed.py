@@ -11,7 +11,8 @@ import numpy as np
 from jaxreg._linalg import matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._wrapped import inherited
 
 
 @pytree

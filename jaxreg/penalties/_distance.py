@@ -9,7 +9,9 @@ import jax.numpy as jnp
 
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import prox_leaf
+from jaxreg.penalties._wrapped import inherited, parts_of
 from jaxreg.penalties.groups import L2
 
 

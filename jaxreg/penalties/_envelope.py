@@ -11,7 +11,9 @@ import numpy as np
 
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of, prox_leaf
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import prox_leaf
+from jaxreg.penalties._wrapped import inherited, parts_of
 
 
 @pytree

@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import wide
 
 
 def forgiven(part: Leafwise, y: Array, magnitude: Array, given: Array) -> Array:

@@ -7,8 +7,9 @@ from typing import Any
 
 from jaxreg import _tree
 from jaxreg._pytree import pytree, static
-from jaxreg.penalties._base import Leafwise, inherited, parts_of
+from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import Scaled
+from jaxreg.penalties._wrapped import inherited, parts_of
 
 
 @pytree

@@ -13,8 +13,10 @@ from jaxreg import _tree
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
 from jaxreg.penalties import _dual_rules
-from jaxreg.penalties._base import Leafwise, Penalty, inherited, parts_of, prox_leaf
+from jaxreg.penalties._base import Leafwise, Penalty
+from jaxreg.penalties._leaf import prox_leaf
 from jaxreg.penalties._sum import each
+from jaxreg.penalties._wrapped import inherited, parts_of
 
 
 def weigh(strength: Any, amount: Array, shape: tuple[int, ...]) -> Array:

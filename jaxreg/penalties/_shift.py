@@ -12,10 +12,12 @@ import numpy as np
 from jaxreg import _tree
 from jaxreg._pytree import pytree, show
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, inherited, parts_of, wide
+from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._forgive import forgiven
+from jaxreg.penalties._leaf import wide
 from jaxreg.penalties._scaled import Scaled
 from jaxreg.penalties._sum import each
+from jaxreg.penalties._wrapped import inherited, parts_of
 
 
 @pytree

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array
 from jaxreg.penalties import _dual_rules, _rules
-from jaxreg.penalties._base import Leafwise, parts_of
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._wrapped import parts_of
 
 
 @pytree

@@ -18,10 +18,11 @@ from jaxreg import _tree
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.penalties._base import is_intercept
+from jaxreg.penalties._leaf import is_intercept
 from jaxreg.risk import weighted
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Saddle, parts_on, saddle
+from jaxreg.solvers._saddle import Saddle, saddle
+from jaxreg.solvers._terms import Dual, parts_on
 
 
 @pytree

@@ -15,7 +15,8 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference, certify, reference
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Splitting, able, saddle
+from jaxreg.solvers._saddle import Splitting, able, saddle
+from jaxreg.solvers._terms import Dual
 
 _FLOOR = 256
 """The smallest tolerance in units of rounding: 3e-5 in float32, 6e-14 in float64. Below it certificates are noise."""

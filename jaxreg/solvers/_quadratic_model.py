@@ -11,7 +11,8 @@ from jaxreg.risk import with_squares
 from jaxreg.solvers._loop import run_with_duals
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._reduce import coefficients, least_squares
-from jaxreg.solvers._saddle import Dual, saddle
+from jaxreg.solvers._saddle import saddle
+from jaxreg.solvers._terms import Dual
 from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.newton import Newton
 

@@ -17,19 +17,8 @@ from jaxreg.solvers._anchor import Anchor, anchor_at, anchored
 from jaxreg.solvers._descent import first_step
 from jaxreg.solvers._normal import Factors, factorise, solve
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import (
-    Dual,
-    Saddle,
-    Splitting,
-    Term,
-    halfway,
-    moves,
-    natural_step,
-    pull,
-    saddle,
-    start_duals,
-    whole,
-)
+from jaxreg.solvers._saddle import Saddle, Splitting, halfway, moves, natural_step, pull, saddle, start_duals
+from jaxreg.solvers._terms import Dual, Term, whole
 
 
 @pytree

@@ -12,7 +12,8 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.solvers._descent import first_step, growth, upper_bound
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Splitting, saddle, start_duals
+from jaxreg.solvers._saddle import Splitting, saddle, start_duals
+from jaxreg.solvers._terms import Dual
 
 
 @pytree

@@ -16,7 +16,8 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.solvers._loop import Solution
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Saddle, natural_step, saddle
+from jaxreg.solvers._saddle import Saddle, natural_step, saddle
+from jaxreg.solvers._terms import Dual
 
 _DENSE = 512
 _FREE_STEPS = 400

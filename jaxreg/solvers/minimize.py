@@ -21,7 +21,8 @@ from jaxreg.solvers._normal import DENSE
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._quadratic_model import is_modelled, is_small_model, is_split
 from jaxreg.solvers._reduce import centred, coefficients, least_squares, null_objective, null_reference
-from jaxreg.solvers._saddle import Dual, linear_systems, saddle, two_blocks
+from jaxreg.solvers._saddle import linear_systems, saddle, two_blocks
+from jaxreg.solvers._terms import Dual
 from jaxreg.solvers.admm import ADMM
 from jaxreg.solvers.anderson import AndersonSplitting
 from jaxreg.solvers.damped import DampedNewton, is_small

@@ -14,7 +14,8 @@ from jaxreg.penalties import Penalty
 from jaxreg.solvers._anchor import Anchor, anchor_at, anchored
 from jaxreg.solvers._descent import first_step, upper_bound
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._saddle import Dual, Splitting, halfway, moves, natural_step, saddle, start_duals
+from jaxreg.solvers._saddle import Splitting, halfway, moves, natural_step, saddle, start_duals
+from jaxreg.solvers._terms import Dual
 
 
 @pytree

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxreg import _tree
 from jaxreg._typing import Array, ArrayLike, Data, PyTree
-from jaxreg.penalties._base import is_intercept
+from jaxreg.penalties._leaf import is_intercept
 from jaxreg.risk import MultitaskRisk, Risk, weighted
 
 

@@ -15,8 +15,8 @@ import jaxreg as jr
 import laws
 import zoo
 from jaxreg.penalties import _rules
-from jaxreg.penalties._base import inherited
 from jaxreg.penalties._sum import Sum
+from jaxreg.penalties._wrapped import inherited
 from members._member import MATRIX, VECTOR, Member
 
 COUNT, PAIRS = 4, 150

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxreg._typing import Array
-from jaxreg.penalties._base import wide
+from jaxreg.penalties._leaf import wide
 
 
 def slack(x: Array, count: int) -> float:

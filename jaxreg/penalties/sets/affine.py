@@ -11,7 +11,8 @@ import numpy as np
 from jaxreg._linalg import einsum
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike
-from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import wide
 from jaxreg.penalties.sets._groups import length, ratios
 from jaxreg.penalties.sets._rounding import judged, least, settle, slack
 from jaxreg.penalties.sets._rows import from_rows, per_row, to_rows

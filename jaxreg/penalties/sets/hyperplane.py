@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike
-from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import wide
 from jaxreg.penalties.sets._groups import Axis, per_group, ratios, size, total
 from jaxreg.penalties.sets._rounding import judged, least, settle, slack
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike
-from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import wide
 from jaxreg.penalties._root import rise
 from jaxreg.penalties.sets._groups import Axis, check_radius, length, per_group, ratios, size, total
 from jaxreg.penalties.sets._rounding import judged, least, nothing, slack

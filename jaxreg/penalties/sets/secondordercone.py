@@ -8,7 +8,8 @@ import jax.numpy as jnp
 
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array
-from jaxreg.penalties._base import Leafwise, wide
+from jaxreg.penalties._base import Leafwise
+from jaxreg.penalties._leaf import wide
 from jaxreg.penalties.sets._groups import length, size
 from jaxreg.penalties.sets._rounding import judged, least, nothing, slack
 from jaxreg.penalties.sets._rows import from_rows, per_row, to_rows
