@@ -44,6 +44,7 @@ KNOWN_TO_SOLVERS = (
     "jaxreg.losses.Loss",
     "jaxreg.penalties.Leafwise",
     "jaxreg.penalties.Penalty",
+    "jaxreg.penalties._base",
     "jaxreg.penalties._leaf",
 )
 LAZY = ("flax", "flax.nnx", "matplotlib", "orbax", "pandas", "rich", "sklearn", "xarray")
