@@ -28,6 +28,11 @@ def widen(x: Array) -> Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+def _finite(x: Array) -> Array:
+    """NaN in place of a matrix with an infinite entry, where LAPACK's singular values never end."""
+    return jnp.where(jnp.all(jnp.isfinite(x), (-2, -1), keepdims=True), x, jnp.nan)
+
+
 def _one_by_one(solve: Callable[..., Any]) -> Callable[..., Any]:
     """The same of one matrix; `vmap` makes a loop of it on CPUs whose kernels must not share their threads.
 
@@ -56,8 +61,8 @@ def _solve_positive(matrix: Array, right: Array) -> Array:
     return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(matrix, symmetrize_input=False), True), right)
 
 
-svd = _one_by_one(lambda x: tuple(jnp.linalg.svd(x, full_matrices=False)))
-singular_values = _one_by_one(lambda x: jnp.linalg.svd(x, compute_uv=False))
+svd = _one_by_one(lambda x: tuple(jnp.linalg.svd(_finite(x), full_matrices=False)))
+singular_values = _one_by_one(lambda x: jnp.linalg.svd(_finite(x), compute_uv=False))
 triangular = _one_by_one(lambda x: jnp.linalg.qr(x, mode="r"))
 eigh = _one_by_one(lambda x: tuple(jnp.linalg.eigh(x, symmetrize_input=False)))
 eigenvalues = _one_by_one(lambda x: jnp.linalg.eigvalsh(x, symmetrize_input=False))

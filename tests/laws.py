@@ -403,8 +403,26 @@ def law_nan(member: Member, dtype: Any) -> None:
     assert np.isnan(moved.reshape(COUNT, -1)[:, 1]).all(), "the prox turns NaN into a number"
 
 
+def law_infinite(member: Member, dtype: Any) -> None:
+    """16: beside an infinite entry of x every entry of the prox is NaN, or the limit as that entry grows."""
+    xs, steps = points(member, dtype, 0.5)
+
+    def moved(far: float) -> np.ndarray:
+        bad = jax.tree.map(np.array, xs)
+        first = jax.tree.leaves(bad)[0].reshape(COUNT, -1)
+        first[::2, 1], first[1::2, 1] = far, -far
+        return np.concatenate([flat(leaf) for leaf in jax.tree.leaves(proxes(member.penalty, bad, steps))], -1)
+
+    large, at = 1e-2 / eps(dtype), moved(np.inf)
+    near, far = moved(large / 8), moved(large)
+    grows = np.abs(far - near) > 1e-6 * large
+    assert np.all(np.isnan(at) | (np.isinf(at) == grows)), "finite where the limit is not, or infinite where it is"
+    still = np.isfinite(at)
+    assert np.all(np.abs(far - at)[still] <= 0.1 * (1 + np.abs(far[still]))), "not the limit"
+
+
 def law_low_precision(member: Member, dtype: Any) -> None:
-    """16: bfloat16 and float16 are kept, and zeros stay exact: the result is that of float32, rounded."""
+    """17: bfloat16 and float16 are kept, and zeros stay exact: the result is that of float32, rounded."""
     xs, steps = points(member, dtype, 0.5)
     for low in (jnp.bfloat16, jnp.float16):
         short = jax.tree.map(lambda x, low=low: jnp.asarray(x, low), xs)
@@ -418,7 +436,7 @@ def law_low_precision(member: Member, dtype: Any) -> None:
 
 
 def law_leaves(member: Member, dtype: Any) -> None:
-    """17: leaves of several dtypes keep their own; an empty leaf is left as it is and counts nothing."""
+    """18: leaves of several dtypes keep their own; an empty leaf is left as it is and counts nothing."""
     if isinstance(member.form, dict):
         return
     g, other = member.penalty, np.dtype("float32" if dtype == np.float64 else "float16")
@@ -450,10 +468,11 @@ LAWS = (
     law_ends,
     law_sizes,
     law_nan,
+    law_infinite,
     law_low_precision,
     law_leaves,
 )
 SLOW = (law_certificate,)
 ONCE = {law_trees: "float64", law_one_trace: "float64", law_lowers: "float64", law_repr: "float64"}
-ONCE[law_low_precision] = "float32"
+ONCE |= {law_infinite: "float64", law_low_precision: "float32"}
 """The laws that say the same in both precisions, and the one they are tested in."""

@@ -186,6 +186,14 @@ class Comparing(_L1):
 
 
 @jr.pytree
+class Bounded(_L1):
+    """An infinite entry becomes the largest finite number."""
+
+    def leaf_prox(self, x, step):
+        return super().leaf_prox(jnp.nan_to_num(x, nan=jnp.nan), step)
+
+
+@jr.pytree
 class Widening(_L1):
     def prox(self, params, step=1.0):
         return super().prox(jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(float)), params), step)
@@ -216,6 +224,7 @@ CAUGHT = (
     (SoftAtInfinity(), VECTOR, laws.law_ends),
     (Overflowing(), VECTOR, laws.law_sizes),
     (Comparing(), VECTOR, laws.law_nan),
+    (Bounded(), VECTOR, laws.law_infinite),
     (Widening(), VECTOR, laws.law_leaves),
     (OneForEmpty(), VECTOR, laws.law_leaves),
 )
@@ -232,7 +241,7 @@ def test_a_planted_error_is_caught(penalty: jr.Penalty, form: tuple, law, dtype:
     "law",
     [
         *(laws.law_argmin, laws.law_scaling, laws.law_firm, laws.law_moreau, laws.law_envelope, laws.law_dual),
-        *(laws.law_ends, laws.law_sizes, laws.law_nan, laws.law_low_precision, laws.law_leaves),
+        *(laws.law_ends, laws.law_sizes, laws.law_nan, laws.law_infinite, laws.law_low_precision, laws.law_leaves),
     ],
 )
 def test_the_same_law_passes_what_is_right(penalty: jr.Penalty, law, dtype: np.dtype):

@@ -35,6 +35,19 @@ def test_a_loop_is_the_batch(name: str, x64):
         np.testing.assert_allclose(made, known, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["svd", "singular_values"])
+def test_singular_values_beside_an_infinite_entry_end(name: str, x64):
+    """LAPACK's do not: Nuclear().prox hung on a parameter that had overflowed."""
+    x = positive(2)
+    x[0, 1, 1] = np.inf
+    for dtype in ("float32", "float64"):
+        made = jax.jit(jax.vmap(getattr(_linalg, name)))(x.astype(dtype))
+        known = PLAIN[name](x[1].astype(dtype))
+        for batch, one in zip(jax.tree.leaves(made), jax.tree.leaves(known), strict=True):
+            assert np.isnan(batch[0]).all()
+            np.testing.assert_allclose(batch[1], one, rtol=1e-5, atol=1e-5)
+
+
 def test_positive_systems_with_one_matrix_for_all(x64):
     A, b = positive(), np.random.default_rng(1).normal(size=(5, 4, 2))
     made = jax.vmap(_linalg.solve_positive, in_axes=(None, 0))(A, b)

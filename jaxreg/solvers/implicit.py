@@ -11,7 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from jaxreg import _tree
-from jaxreg._linalg import matmul
+from jaxreg._linalg import matmul, svd
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
 from jaxreg.solvers._loop import Solution
@@ -114,7 +114,7 @@ def _solve(jacobian: Callable[[PyTree], PyTree], right: PyTree, split: bool) -> 
     def solve(apply: Callable[[Array], Array], b: Array) -> Array:
         if flat.size <= (_SPLIT if split else _DENSE):
             matrix = jax.vmap(apply, out_axes=1)(jnp.eye(flat.size, dtype=flat.dtype))
-            u, s, vt = jnp.linalg.svd(matrix)
+            u, s, vt = svd(matrix)
             kept = s > 10 * flat.size * jnp.finfo(s.dtype).eps * s[0]
             inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1.0), 0.0)
             return matmul(vt.T, inverse * matmul(u.T, b))

@@ -36,7 +36,7 @@ class Exclusive(Leafwise):
         return 0.5 * jnp.square(total(x * jnp.sign(x), self.axis))
 
     def leaf_prox(self, x: Array, step: Any) -> Array:
-        """Soft thresholding by the step times the sum of what is left; an infinite step gives 0."""
+        """Soft thresholding by the step times the sum of what is left; an infinite step gives 0, an infinite x NaN."""
         step = jnp.broadcast_to(jnp.asarray(step, x.dtype), x.shape)
         ends = jnp.isinf(step)
         size, step = jnp.where(ends, nothing(x), x * jnp.sign(x)), jnp.where(ends, 0.0, step)
@@ -50,6 +50,7 @@ class Exclusive(Leafwise):
         sums = rise(lambda sums: newton(sums, *fixed), start)
         held, mass = _kept(sums, size, step, self.axis)
         left = (size + (mass * size - step * held)) / (1.0 + mass)  # size - step held/(1 + mass) loses digits
+        left = left + 0.0 * jnp.max(size, axis=self.axis, keepdims=True, initial=0)
         return jnp.where(left > 0, jnp.sign(x) * left, nothing(left))
 
     def leaf_dual_terms(self, u: Array) -> Array:

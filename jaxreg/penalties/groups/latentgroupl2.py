@@ -70,10 +70,10 @@ class LatentGroupL2(Leafwise):
         step, sizes = jnp.asarray(step, x.dtype).reshape(()), slices(x, self.axis)
         if not sizes.size:
             return x
-        problem, _ = self._problem(x, sizes, step)
+        problem, top = self._problem(x, sizes, step)
         cover = problem.cover(multipliers(problem))
         reach = problem.delta + cover
-        factors = jnp.where(reach > 0, cover / jnp.where(reach > 0, reach, 1.0), 0.0)
+        factors = jnp.where(reach > 0, cover / jnp.where(reach > 0, reach, 1.0), 0.0 * top)
         return jnp.where(step == 0, x, scaled_slices(x, factors, self.axis))
 
     def leaf_dual_terms(self, u: Array) -> Array:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxreg._linalg import einsum
+from jaxreg._linalg import einsum, svd
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, ArrayLike
 from jaxreg.penalties._base import Leafwise
@@ -87,7 +87,7 @@ def _least_norm(A: Array, b: Array, x: Array) -> Array:
     size = length(A, -1)
     unit = jax.lax.stop_gradient(jnp.where(size == 0, 1.0, size))
     A, b = A / unit, b / unit[..., 0]
-    u, s, vt = jnp.linalg.svd(jax.lax.stop_gradient(A), full_matrices=False)
+    u, s, vt = svd(jax.lax.stop_gradient(A))
     kept = s > max(A.shape[-2:]) * jnp.finfo(s.dtype).eps * s[..., :1]
     inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1.0), 0.0)
     fixed = jax.lax.stop_gradient((A, b, x))

@@ -119,4 +119,5 @@ def _excess(plane: Hyperplane | Halfspace, x: Array) -> tuple[Array, Array]:
     a, b = _plane(plane, wide(x))
     count, products = size(x, plane.axis), a * wide(x)
     magnitude = total(jnp.abs(products), plane.axis) + jnp.abs(b)
-    return total(products, plane.axis) - b, slack(x, count) * magnitude + least(x, count)
+    rounding = slack(x, count) * magnitude + least(x, count)
+    return total(products, plane.axis) - b, jnp.where(jnp.isfinite(rounding), rounding, 0.0)
