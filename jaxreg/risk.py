@@ -200,7 +200,7 @@ def risk(predict: Predict, loss: Loss | Callable[[Any, Any], Any]) -> Risk:
     """Combine a prediction function and a loss into a risk.
 
     The result is callable, (params, data, weights=None) -> Σ wᵢ ℓ(predict(params, xᵢ), yᵢ) / Σ wᵢ, with
-    data = (X, y) and weights (n,) or None; rows of weight 0 do not count.
+    data = (X, y) and weights (n,) or None; rows of weight 0 do not count, a negative or infinite weight makes it NaN.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> float(jr.risk(jr.linear, jr.Squared())(jnp.zeros(1), (jnp.ones((2, 1)), jnp.array([1.0, 3.0]))))
@@ -238,9 +238,10 @@ def weighted(weights: Array, values: Array) -> Array:
 
 
 def share(weights: Array) -> Array:
-    """Weights divided by their sum along the last axis, 0 where the sum is 0."""
+    """Weights divided by their sum along the last axis, 0 where the sum is 0, NaN where one is no number >= 0."""
     total = jnp.sum(weights, axis=-1, keepdims=True)
-    return weights / jnp.where(total > 0, total, 1.0)
+    usable = jnp.all(weights >= 0, axis=-1, keepdims=True) & jnp.isfinite(total)
+    return jnp.where(usable, weights / jnp.where(total > 0, total, 1.0), jnp.nan)
 
 
 def _float(data: Data) -> Any:

@@ -193,8 +193,9 @@ def _status(f: Smooth, g: Penalty, end: _Carry, first: Array, tol: Array, max_st
     status = jnp.where(end.gap > 1e3 * jnp.maximum(first, 1.0), Status.DIVERGED, status)
     status = jnp.where(jnp.isnan(end.gap), Status.NONFINITE, status)
     status = jnp.where(end.best <= tol, Status.CONVERGED, status)
-    status = jnp.where(jnp.any(f.rows > 0), status, Status.EMPTY)
-    return jnp.where(valid(g, end.params), status, Status.INVALID_INPUT).astype(jnp.int8)
+    status = jnp.where(jnp.any(f.rows != 0), status, Status.EMPTY)
+    usable = valid(g, end.params) & ~jnp.any(jnp.isnan(f.rows))
+    return jnp.where(usable, status, Status.INVALID_INPUT).astype(jnp.int8)
 
 
 def valid(g: Penalty, params: PyTree) -> Array:
