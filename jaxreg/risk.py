@@ -240,8 +240,13 @@ def weighted(weights: Array, values: Array) -> Array:
 def share(weights: Array) -> Array:
     """Weights divided by their sum along the last axis, 0 where the sum is 0, NaN where one is no number >= 0."""
     total = jnp.sum(weights, axis=-1, keepdims=True)
-    usable = jnp.all(weights >= 0, axis=-1, keepdims=True) & jnp.isfinite(total)
-    return jnp.where(usable, weights / jnp.where(total > 0, total, 1.0), jnp.nan)
+    return sound(weights) / jnp.where(total > 0, total, 1.0)
+
+
+def sound(weights: Array) -> Array:
+    """Weights, all NaN along the last axis where one is negative or not finite: nothing then passes as a fit."""
+    usable = jnp.all((weights >= 0) & jnp.isfinite(weights), axis=-1, keepdims=True)
+    return jnp.where(usable, weights, jnp.nan)
 
 
 def _float(data: Data) -> Any:

@@ -13,7 +13,7 @@ from jaxreg._typing import Array, Data, PyTree
 from jaxreg.moments import Moments, fold_moments, joined, left_out, moments
 from jaxreg.paths._blocks import Lanes
 from jaxreg.penalties import Penalty
-from jaxreg.risk import MultitaskRisk, Risk, summed
+from jaxreg.risk import MultitaskRisk, Risk, sound, summed
 from jaxreg.solvers._loop import Solution, Solver, run
 from jaxreg.solvers._problem import Smooth, bind
 from jaxreg.solvers._reduce import coefficients, from_moments, is_tall, restorer
@@ -46,6 +46,7 @@ def fit_lanes(
 
     `masks` (K, ...) marks held-out rows, None for no folds; `order` as in `fold_moments`.
     """
+    weights = sound(weights)
     if way == "moments":
         return _by_moments(risk, penalty, solver, data, weights, masks, order, strengths, init, tol, max_steps)
     lanes = weights[None]
@@ -153,8 +154,8 @@ def _whole(data: Data, weights: Array, held: Moments | None, order: Array | None
 
 
 def counts_of(risk: Any, weight: Array) -> Array:
-    """What each sample counts for in the risk: its task weight, 0 where it is empty."""
-    present = (weight > 0).astype(weight.dtype)
+    """What each sample counts for in the risk: its task weight, 0 where it is empty, NaN where its weight is."""
+    present = jnp.where(jnp.isnan(weight), weight, (weight > 0).astype(weight.dtype))
     if not isinstance(risk, MultitaskRisk) or risk.task_weights is None:
         return present
     return present * jnp.broadcast_to(jnp.asarray(risk.task_weights, weight.dtype), weight.shape)

@@ -151,7 +151,7 @@ def from_moments(risk: Risk | MultitaskRisk, stats: Moments, weight: Array, inte
     gram, cross, square = stats.gram(centre=intercept)
     values, vectors = jnp.linalg.eigh(gram)
     cut = jnp.finfo(gram.dtype).eps * gram.shape[-1] * jnp.maximum(values[..., -1:], 0.0)
-    kept = values > cut
+    kept = ~(values <= cut)  # NaN stays
     root = jnp.sqrt(jnp.where(kept, values, 1.0))
     turned = jnp.swapaxes(vectors, -1, -2)
     A = jnp.where(kept[..., None], root[..., None] * turned, 0.0)
