@@ -249,9 +249,9 @@ def law_lowers(member: Member, dtype: Any) -> None:
     assert made(_tree.cast(member.penalty, dtype), x, jnp.ones((), dtype)).platforms == PLATFORMS
 
 
-def acting(member: Member, dtype: Any, penalty: Any = None) -> list[Any]:
+def acting(member: Member, dtype: Any) -> list[Any]:
     """The parts that act on the leaves, None for a leaf left alone."""
-    return list((penalty or member.penalty).parts(_tree.names(zoo.fill(member, dtype, 0.0))))
+    return list(member.penalty.parts(_tree.names(zoo.fill(member, dtype, 0.0))))
 
 
 def law_dual(member: Member, dtype: Any) -> None:
@@ -366,7 +366,7 @@ def law_ends(member: Member, dtype: Any) -> None:
     size = np.abs(flat(xs)).max(-1)
     assert np.all(np.abs(flat(limit) - flat(large)) <= 1e5 * eps(dtype) * size[:, None]), "infinity is not the limit"
     forbidding = np.inf * member.penalty
-    if all(p is not None and p.dualisable for p in acting(member, dtype, forbidding)):
+    if all(p is not None and p.dualisable for p in acting(member._replace(penalty=forbidding), dtype)):
         stars = np.asarray(conjugates(forbidding, xs), np.float64)
         room = 1e3 * eps(dtype) * (1 + np.sum(np.square(flat(xs)), -1))
         assert np.all(stars >= np.sum(flat(xs) * flat(limit), -1) - room), "Fenchel-Young fails at infinity"
@@ -393,12 +393,17 @@ def homogeneous(member: Member, dtype: Any) -> bool:
     return all(p is None or p.homogeneous for p in acting(member, dtype))
 
 
+def planted(xs: Any, values: Any) -> Any:
+    """The points with the second entry of their first leaf replaced."""
+    out = jax.tree.map(np.array, xs)
+    jax.tree.leaves(out)[0].reshape(COUNT, -1)[:, 1] = values
+    return out
+
+
 def law_nan(member: Member, dtype: Any) -> None:
     """15: a NaN is never turned into a number."""
     xs, steps = points(member, dtype, 0.5)
-    bad = jax.tree.map(lambda x: np.array(x), xs)
-    first = jax.tree.leaves(bad)[0]
-    first.reshape(COUNT, -1)[:, 1] = np.nan
+    bad = planted(xs, np.nan)
     moved = np.asarray(jax.tree.leaves(proxes(member.penalty, bad, steps))[0])
     assert np.isnan(moved.reshape(COUNT, -1)[:, 1]).all(), "the prox turns NaN into a number"
 
@@ -408,10 +413,7 @@ def law_infinite(member: Member, dtype: Any) -> None:
     xs, steps = points(member, dtype, 0.5)
 
     def moved(far: float) -> np.ndarray:
-        bad = jax.tree.map(np.array, xs)
-        first = jax.tree.leaves(bad)[0].reshape(COUNT, -1)
-        first[::2, 1], first[1::2, 1] = far, -far
-        return np.concatenate([flat(leaf) for leaf in jax.tree.leaves(proxes(member.penalty, bad, steps))], -1)
+        return flat(proxes(member.penalty, planted(xs, np.where(np.arange(COUNT) % 2, -far, far)), steps))
 
     large, at = 1e-2 / eps(dtype), moved(np.inf)
     near, far = moved(large / 8), moved(large)

@@ -46,7 +46,6 @@ def fit_lanes(
 
     `masks` (K, ...) marks held-out rows, None for no folds; `order` as in `fold_moments`.
     """
-    weights = sound(weights)
     if way == "moments":
         return _by_moments(risk, penalty, solver, data, weights, masks, order, strengths, init, tol, max_steps)
     lanes = weights[None]
@@ -133,6 +132,7 @@ def statistics(
     data: Data, weights: Array, masks: Array | None, order: Array | None, tasks: bool
 ) -> tuple[Moments | None, Moments]:
     """Moments of each fold's held-out rows, and of the training rows of every lane, the last one of all rows."""
+    weights = sound(weights)
     held = None if masks is None else _held_out(data, weights, masks, order, tasks)
     total = _whole(data, weights, held, order, tasks)
     return held, jax.tree.map(lambda x: x[None], total) if held is None else left_out(total, held)

@@ -133,13 +133,13 @@ class Scaled(Leafwise):
 
     def leaf_conjugate_terms(self, u: Array) -> Array:
         """s g*(u / s) term by term; what has strength 0 must be 0, at infinity only directions that g* forbids cost."""
-        bare = self.penalty.leaf_conjugate_terms(u)
-        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), bare.shape)
+        shape = jax.eval_shape(self.penalty.leaf_conjugate_terms, u).shape
+        s = jnp.broadcast_to(jnp.asarray(self.strength, u.dtype), shape)
         usable = (s > 0) & jnp.isfinite(s)
         large = jnp.maximum(_tree.max_abs(u), 1.0) / jnp.finfo(u.dtype).eps
         scale = jnp.where(usable, s, jnp.where(s > 0, large, 1.0))
         terms = self.penalty.leaf_conjugate_terms(u / scale)
-        outside = jnp.where(s > 0, jnp.isposinf(terms), bare != 0)
+        outside = jnp.where(s > 0, jnp.isposinf(terms), terms != 0)
         return jnp.where(usable, scale * terms, jnp.where(outside, jnp.inf, 0.0).astype(u.dtype))
 
     def leaf_quadratic(self, x: Array) -> tuple[Array, Array]:
