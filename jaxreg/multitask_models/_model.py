@@ -83,6 +83,12 @@ def strength(name: str, value: Any) -> Any:
     return value
 
 
+def plus(penalty: Penalty, name: str, value: Any, extra: Penalty) -> Penalty:
+    """penalty + value * extra, without `extra` where the value is a plain 0: it would hide what `penalty` leaves free."""
+    weighed = strength(name, value) * extra
+    return penalty if isinstance(value, float | int) and value == 0 else penalty + weighed
+
+
 def positive(name: str, value: Any) -> Any:
     """A strength as it was given. Raises ValueError for a concrete one that is not above 0."""
     made = jnp.asarray(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxreg.multitask_models._model import TaskModel, model, strength
+from jaxreg.multitask_models._model import TaskModel, model, plus, strength
 from jaxreg.penalties import L1, L2, Penalty, Ridge, ToMean
 
 
@@ -49,7 +49,7 @@ def mean_regularised(to_mean: Any, ridge: Any = 0.0, *, intercept: bool = True) 
     >>> jr.multitask_models.mean_regularised(1.0, 0.1).penalty
     1.0 * ToMean() + 0.1 * Ridge()
     """
-    return model(strength("to_mean", to_mean) * ToMean(axis=0) + strength("ridge", ridge) * Ridge(), intercept)
+    return model(plus(strength("to_mean", to_mean) * ToMean(axis=0), "ridge", ridge, Ridge()), intercept)
 
 
 def common_and_own(common: Any, own: Any, *, intercept: bool = True) -> TaskModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxreg.multitask_models._model import TaskModel, model, strength
+from jaxreg.multitask_models._model import TaskModel, model, plus, strength
 from jaxreg.penalties import L1, L2, TV1D, Chain, Clustered, Graph, Ridge
 
 
@@ -19,7 +19,8 @@ def graph(coupling: Any, laplacian: Any, lasso: Any = 0.0, ridge: Any = 0.0, *, 
     >>> jr.multitask_models.graph(1.0, L).init((np.ones((2, 4, 3)), np.ones((2, 4))))["coef"].shape
     (2, 3)
     """
-    return model(strength("coupling", coupling) * Graph.of(laplacian) + _entries(lasso, ridge), intercept)
+    near = plus(strength("coupling", coupling) * Graph.of(laplacian), "ridge", ridge, Ridge())
+    return model(plus(near, "lasso", lasso, L1()), intercept)
 
 
 def temporal(smooth: Any, features: Any, ridge: Any = 0.0, *, intercept: bool = True) -> TaskModel:
@@ -27,9 +28,9 @@ def temporal(smooth: Any, features: Any, ridge: Any = 0.0, *, intercept: bool = 
 
     >>> import jaxreg as jr
     >>> jr.multitask_models.temporal(1.0, 0.3).penalty
-    1.0 * Chain() + 0.3 * L2(axis=0) + 0.0 * Ridge()
+    1.0 * Chain() + 0.3 * L2(axis=0)
     """
-    joint = strength("features", features) * L2(axis=0) + strength("ridge", ridge) * Ridge()
+    joint = plus(strength("features", features) * L2(axis=0), "ridge", ridge, Ridge())
     return model(strength("smooth", smooth) * Chain(axis=0) + joint, intercept)
 
 
@@ -52,10 +53,3 @@ def convex_clustering(pairs: Any, weights: Any = None, *, intercept: bool = True
     0.5 * Clustered(weights=None)
     """
     return model(strength("pairs", pairs) * Clustered(weights), intercept)
-
-
-def _entries(lasso: Any, ridge: Any) -> Any:
-    parts = [strength("ridge", ridge) * Ridge()]
-    if not (isinstance(lasso, float | int) and lasso == 0):
-        parts.append(strength("lasso", lasso) * L1())
-    return sum(parts[1:], parts[0])

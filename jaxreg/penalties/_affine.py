@@ -35,7 +35,7 @@ class Stretch(Leafwise):
 
     convex, homogeneous, gauge, elementwise = inherited("convex", "homogeneous", "gauge", "elementwise")
     indicator, quadratic, metric, dualisable = inherited("indicator", "quadratic", "metric", "dualisable")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    smooth, bounded, centred, iterative = inherited("smooth", "bounded", "centred", "iterative")
     radial = property(lambda self: self.penalty.radial and np.ndim(self.scale) == 0)
     seminorm = property(lambda self: self.penalty.seminorm and np.ndim(self.scale) == 0)
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.scale) == 0)

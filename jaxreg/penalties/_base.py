@@ -25,7 +25,9 @@ class Penalty:
     infinity); `quadratic` (c/2 ‖x - b‖²); `metric` (the prox takes an array of steps); `dualisable` (the conjugate
     is known); `polar` (the conjugate, stated as terms, is finite where the dual norm is at most 1); `smooth` (it
     has a gradient everywhere); `bounded` (infinite outside a set that is no cone); `centred` (no value is below
-    that at zero); `composed` (it looks at the parameters through a linear map: no prox).
+    that at zero); `composed` (it looks at the parameters through a linear map: no prox); `iterative` (the prox is the
+    last iterate of an algorithm, exact only to its tolerance); `estimable` (the dual norm is known from above, near a
+    subgradient).
     """
 
     __array_ufunc__ = None
@@ -47,6 +49,8 @@ class Penalty:
     bounded: bool = False
     centred: bool = True
     composed: bool = False
+    iterative: bool = False
+    estimable: bool = False
 
     def value(self, params: PyTree) -> Array:
         """g(params), a number."""
@@ -174,6 +178,10 @@ class Leafwise(Penalty):
     def leaf_dual(self, u: Array) -> Array:
         """Dual norm of one array."""
         return jnp.max(self.leaf_dual_terms(u), initial=0)
+
+    def leaf_dual_near(self, u: Array, x: Array) -> Array:
+        """An upper bound of the dual norm of u on the span, tight where u is in ∂g(x), of an `estimable` penalty."""
+        raise TypeError(f"{self!r} has no estimate of a dual norm.")
 
     def leaf_span(self, u: Array) -> Array:
         """The nearest point of the linear span of the conjugate's domain, outside which the conjugate is infinite."""

@@ -30,6 +30,7 @@ class Conjugate(Leafwise):
 
     penalty: Any
     elementwise, uniform, metric, centred = inherited("elementwise", "uniform", "metric", "centred")
+    (iterative,) = inherited("iterative")
     homogeneous = property(lambda self: self.penalty.indicator)
     indicator = property(lambda self: self.penalty.homogeneous)
     bounded = property(lambda self: not (self.penalty.indicator and self.penalty.bounded))

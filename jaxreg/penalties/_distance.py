@@ -28,7 +28,7 @@ class Distance(Leafwise):
     """
 
     penalty: Any
-    convex, homogeneous, centred = inherited("convex", "homogeneous", "centred")
+    convex, homogeneous, centred, iterative = inherited("convex", "homogeneous", "centred", "iterative")
 
     def check(self) -> None:
         """Check the set."""
@@ -65,7 +65,7 @@ class SquaredDistance(Leafwise):
 
     penalty: Any
     convex, elementwise, uniform, metric = inherited("convex", "elementwise", "uniform", "metric")
-    dualisable, centred = inherited("dualisable", "centred")
+    dualisable, centred, iterative = inherited("dualisable", "centred", "iterative")
     smooth = True
 
     def check(self) -> None:

@@ -32,6 +32,7 @@ class Envelope(Leafwise):
     penalty: Any
     smoothing: Any = 1.0
     elementwise, radial, metric, centred = inherited("elementwise", "radial", "metric", "centred")
+    (iterative,) = inherited("iterative")
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.smoothing) == 0)
     smooth = True
 

@@ -37,7 +37,7 @@ class Frame(Leafwise):
         return f"{inner}.compose({show(self.matrix)})"
 
     convex, homogeneous, indicator = inherited("convex", "homogeneous", "indicator")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    smooth, bounded, centred, iterative = inherited("smooth", "bounded", "centred", "iterative")
     gauge = property(lambda self: self.penalty.gauge and _is_square(self.matrix))
     seminorm = property(lambda self: self.penalty.gauge and self.penalty.homogeneous and not _is_square(self.matrix))
     dualisable = property(lambda self: self.penalty.dualisable and _is_square(self.matrix))
@@ -84,7 +84,10 @@ class Frame(Leafwise):
 
     def leaf_span(self, u: Array) -> Array:
         """Aᵀ of the span of g at A u / c: the range of Aᵀ, or less."""
-        return matmul(self.penalty.leaf_span(self._forward(u) / self._constant(u)), self._matrix(u))
+        turned = self._forward(u) / self._constant(u)
+        spanned = self.penalty.leaf_span(turned)
+        whole = spanned is turned and _is_square(self.matrix)
+        return u if whole else matmul(spanned, self._matrix(u))
 
     def leaf_conjugate(self, u: Array) -> Array:
         """g*(A u / c) for a square A."""

@@ -59,10 +59,11 @@ class Scaled(Leafwise):
     convex, homogeneous, gauge, quadratic = inherited("convex", "homogeneous", "gauge", "quadratic")
     elementwise, even, radial, indicator = inherited("elementwise", "even", "radial", "indicator")
     seminorm, polar, comonotone, composed = inherited("seminorm", "polar", "comonotone", "composed")
-    smooth, bounded, centred = inherited("smooth", "bounded", "centred")
+    smooth, bounded, centred, iterative = inherited("smooth", "bounded", "centred", "iterative")
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.strength) == 0)
     metric = property(lambda self: self.penalty.metric and not (self.comonotone and np.ndim(self.strength)))
     dualisable = property(lambda self: _keeps_conjugate(self.penalty))
+    estimable = property(lambda self: self.penalty.estimable and np.ndim(self.strength) == 0)
 
     def check(self) -> None:
         """Raise ValueError for a negative or NaN strength."""
@@ -120,6 +121,11 @@ class Scaled(Leafwise):
     def leaf_dual_terms(self, u: Array) -> Array:
         """Dual terms of g over their strengths: infinite where an unpenalised entry is not zero."""
         return over(self.penalty.leaf_dual_terms(u), self.strength)
+
+    def leaf_dual_near(self, u: Array, x: Array) -> Array:
+        """That of g over the strength."""
+        s = jnp.asarray(self.strength, u.dtype)
+        return self.penalty.leaf_dual_near(u / jnp.where(s > 0, s, 1.0), x)
 
     def leaf_span(self, u: Array) -> Array:
         """That of g."""

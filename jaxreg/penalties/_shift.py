@@ -35,7 +35,7 @@ class Shift(Leafwise):
     convex, elementwise, indicator, quadratic = inherited("convex", "elementwise", "indicator", "quadratic")
     metric, smooth, bounded, dualisable = inherited("metric", "smooth", "bounded", "dualisable")
     uniform = property(lambda self: self.penalty.uniform and np.ndim(self.centre) == 0)
-    (composed,) = inherited("composed")
+    composed, iterative = inherited("composed", "iterative")
     centred = False
 
     def check(self) -> None:

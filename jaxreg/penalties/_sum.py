@@ -35,6 +35,7 @@ class Sum(Leafwise):
     centred = property(lambda self: all(t.centred for t in self.terms))
     dualisable = property(lambda self: _has_conjugate(self.terms))
     composed = property(lambda self: any(t.composed for t in self.terms))
+    iterative = property(lambda self: any(t.iterative for t in self.terms))
     gauge = property(lambda self: _is_gauge(self.terms))
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ better bound counts. Terms h(Kx) of a split problem subtract h*(κu) each and ad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,11 +18,17 @@ from jaxreg import _tree
 from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
-from jaxreg.penalties._leaf import is_intercept
 from jaxreg.risk import weighted
+from jaxreg.solvers._feasible import Side, Stated, feasible
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._saddle import Saddle, saddle
 from jaxreg.solvers._terms import Dual, parts_on
+
+_NEAR = 1e-3
+# In units of rounding: by how little constraints on some entries, or the domain of ℓ*, may be missed, and by how much
+# by slopes that were moved: without end, for then the bound at no slopes is left.
+_ROUNDING = (1e2, 1e4, 1e6)
+_LEAVING = (1e8, 1e10, 1e12, 1e14, float("inf"))
 
 
 @pytree
@@ -61,8 +67,10 @@ def certify(
     slopes = s.fitted.slopes(values[-1]) if s.fitted else slopes
     pulled = s.pull_penalties(values, params)
     grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
-    value, residual = smooth + penalty.value(params), _tree.max_abs(s.g.residual(params, grad, step))
-    bound, inside = _dual_bound(f, s, params, slopes, pulled, back, values), jnp.array(True)
+    point, rest, normal = _touch(s.g, params, grad, step)
+    value, residual = smooth + penalty.value(params), _tree.max_abs(rest)
+    near = residual <= _NEAR * ref.gradient
+    bound, inside = _dual_bound(f, s, params, slopes, pulled, (point, normal), near, values), jnp.array(True)
     if s.terms:
         near, gaps = _inclusions(f, s, params, step, duals)
         inside = ~jnp.isposinf(value)
@@ -87,7 +95,7 @@ def squared_gap(part: Leafwise, w: Array, grad: Array, residual: Array, ref: Ref
     rest = _leaf_residual(part, w, grad, value, ref)
     if not part.dualisable:
         return rest
-    scales = _scales([(part, -grad)], w.dtype)
+    scales = _scales([Stated(part, -grad)], w.dtype)
     gaps = [0.5 * jnp.square(1 - k) * residual + k * along + value + part.leaf_conjugate(-k * grad) for k in scales]
     gap = jnp.min(jnp.stack([jnp.where(jnp.isnan(g), jnp.inf, g) for g in gaps])) / ref.objective
     known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
@@ -103,7 +111,7 @@ def linear_gap(
     """
     value = f.value_at(predictions) + part.leaf_value(w)
     rest = _leaf_residual(part, w, grad, value, ref)
-    gap = (value - _best_bound(f, [(part, -grad)], slopes)) / ref.objective
+    gap = (value - _best_bound(f, [Stated(part, -grad)], slopes)) / ref.objective
     known = (jnp.asarray(part.leaf_floor()) > 0) & jnp.isfinite(gap)
     return value, jnp.where(known, jnp.maximum(gap, 0.0), rest)
 
@@ -126,72 +134,59 @@ def _inclusions(f: Smooth, s: Saddle, params: PyTree, step: Array, duals: tuple[
     return value + (f.constant if s.fitted else 0.0), worst
 
 
+def _touch(g: Penalty, params: PyTree, grad: PyTree, step: Array) -> tuple[PyTree, PyTree, PyTree]:
+    """The prox z of a gradient step, the residual (x - z)/t, and (x - z)/t - grad, which is in ∂g(z)."""
+    point = g.prox(_tree.add_scale(params, -step, grad), step)
+    rest = jax.tree.map(lambda x, z: (x - z) / step, params, point)
+    return point, rest, _tree.sub(rest, grad)
+
+
 def _dual_bound(
     f: Smooth,
     s: Saddle,
     params: PyTree,
     slopes: Array,
     pulled: PyTree,
-    back: Callable[[Array], tuple[PyTree]],
+    touch: tuple[PyTree, PyTree],
+    near: Array,
     duals: tuple[PyTree, ...],
 ) -> Array | None:
     """The best lower bound on the objective from these dual points, None where theory gives none."""
     parts = parts_on(s.g, params)
-    others = [pair for term, u in zip(s.terms, duals, strict=True) for pair in term.duals(u)]
-    acting = [p for p in parts if p is not None]
-    if not f.is_linear or not f.risk.loss.dual or not acting:
+    others = [Stated(*pair) for term, u in zip(s.terms, duals, strict=True) for pair in term.duals(u)]
+    if not f.is_linear or not f.risk.loss.dual or not any(parts) or not all(o.part.dualisable for o in others):
         return None
-    if not all(p.dualisable for p in acting) or not all(p.dualisable for p, _ in others):
+    held = frozenset(i for term in s.terms for i in term.acts)
+    found = feasible(f, parts, held, params, slopes, pulled, touch, near)
+    if found is None:
         return None
-    free = [i for i, p in enumerate(parts) if p is None]
-    if free:
-        if len(free) > 1 or not _is_plain_intercept(f, s, params, free[0]):
-            return None
-        slopes = balanced(slopes, jax.tree.leaves(params)[free[0]].ndim, f.rows.ndim)
-    grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
-    leaves = [(p, -u) for p, u in zip(parts, jax.tree.leaves(grad), strict=True) if p is not None] + others
-    return _best_bound(f, leaves, slopes, s.fitted is not None)
+    slacks = (s.fitted is not None) * _ROUNDING + found.moved * (_ROUNDING + _LEAVING)
+    bound = _best_bound(f, [*found.sides, *others], found.slopes, slacks)
+    return jnp.where(found.reached, bound, -jnp.inf)
 
 
-def _best_bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], slopes: Array, fitted: bool = False) -> Array:
+def _best_bound(f: Smooth, sides: Sequence[Side], slopes: Array, slacks: tuple[float, ...] = ()) -> Array:
     rows = f.rows_like(slopes)
     alphas = jnp.where(rows > 0, slopes / jnp.where(rows > 0, rows, 1.0), 0.0)
-    bounds = [_bound(f, leaves, alphas, scale) for scale in _scales(leaves, slopes.dtype, fitted)]
+    bounds = [_bound(f, sides, alphas, scale) for scale in _scales(sides, slopes.dtype, slacks)]
     return jnp.max(jnp.stack(bounds))
 
 
-def _is_plain_intercept(f: Smooth, s: Saddle, params: PyTree, leaf: int) -> bool:
-    """Whether a leaf that the first block leaves alone is an intercept that balancing slopes makes feasible."""
-    held = any(leaf in term.acts for term in s.terms)
-    return is_intercept(_tree.names(params)[leaf]) and f.risk.loss.separable and not held
-
-
-def _scales(leaves: list[tuple[Leafwise, Array]], dtype: Any, fitted: bool = False) -> list[Array]:
-    """What to multiply the dual points by: 1, and whatever meets the polar constraints."""
+def _scales(sides: Sequence[Side], dtype: Any, slacks: tuple[float, ...] = ()) -> list[Array]:
+    """What to multiply the dual points by: 1, whatever meets the polar constraints, and 1/(1 + slack)."""
     scales = [jnp.ones((), dtype)]
-    tops = [p.leaf_dual(u) for p, u in leaves if p.gauge or p.seminorm or p.polar]
+    tops = [top for top in (side.top() for side in sides) if top is not None]
     if tops:
         scales.append(1 / jnp.maximum(jnp.max(jnp.stack(tops)), 1.0))
-    if fitted or any(p.gauge and not p.homogeneous for p, _ in leaves):
-        # A quadratic on some entries only, or the loss's own domain: a constraint missed by rounding or a little more.
-        eps = jnp.finfo(dtype).eps
-        scales += [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in (1e2, 1e4, 1e6)]
-    return scales
+    if any(side.tight for side in sides):
+        slacks = slacks or _ROUNDING
+    eps = jnp.finfo(dtype).eps
+    return scales + [jnp.asarray(1 / (1 + slack * eps), dtype) for slack in slacks]
 
 
-def _bound(f: Smooth, leaves: list[tuple[Leafwise, Array]], duals: Array, scale: Array) -> Array:
+def _bound(f: Smooth, sides: Sequence[Side], duals: Array, scale: Array) -> Array:
     conjugates = f.risk.conjugates(scale * duals, f.data)
     total = f.constant - weighted(f.rows, conjugates)
-    for part, u in leaves:
-        total = total - part.leaf_conjugate(scale * u)
+    for side in sides:
+        total = total - side.conjugate(scale)
     return jnp.where(jnp.isnan(total), -jnp.inf, total)
-
-
-def balanced(slopes: Array, intercept_axes: int, sample_axes: int) -> Array:
-    """Scale the heavier sign down so that slopes sum to 0 for every intercept: |α| only shrinks, so ℓ* stays finite."""
-    axis = sample_axes - 1 if intercept_axes == slopes.ndim - 1 else tuple(range(slopes.ndim))
-    up = jnp.sum(jnp.maximum(slopes, 0.0), axis, keepdims=True)
-    down = jnp.sum(jnp.maximum(-slopes, 0.0), axis, keepdims=True)
-    least = jnp.minimum(up, down)
-    ratio = jnp.where(slopes > 0, least / jnp.where(up > 0, up, 1.0), least / jnp.where(down > 0, down, 1.0))
-    return slopes * ratio

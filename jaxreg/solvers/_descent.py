@@ -12,6 +12,7 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.solvers._problem import Smooth
 
 HALVINGS = 30
+_EASE = 16.0
 
 
 def first_step(f: Smooth, params: PyTree) -> Array:
@@ -65,3 +66,8 @@ def halved(f: Smooth, g: Callable[[PyTree], Array], x: PyTree, direction: PyTree
 
     one = jnp.ones((), value.dtype)
     return jax.lax.while_loop(short, lambda c: (0.5 * c[0], c[1] + 1), (one, jnp.zeros((), jnp.int32)))[0]
+
+
+def eased(damping: Array, length: Array, least: Array, most: Array) -> Array:
+    """The damping after a Newton step: as much more as the step was shortened, else a part (Levenberg 1944)."""
+    return jnp.where(length < 1, jnp.minimum(damping / length, most), jnp.maximum(damping / _EASE, least))

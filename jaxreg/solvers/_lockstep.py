@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxreg._linalg import matmul
 from jaxreg._typing import Array
 from jaxreg.penalties import Leafwise
-from jaxreg.solvers._certificate import Reference, balanced, linear_gap
+from jaxreg.solvers._certificate import Reference, linear_gap
+from jaxreg.solvers._feasible import balanced
 from jaxreg.solvers._descent import HALVINGS
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._problem import Smooth, bare
@@ -106,7 +107,7 @@ def follow_lanes(
 def slopes_of(f: Smooth, predictions: Array, intercept: bool) -> Array:
     """∂f/∂predictions, balanced where an intercept is free."""
     slopes = jax.grad(f.value_at)(predictions)
-    return balanced(slopes, 0, 1) if intercept else slopes
+    return balanced(slopes, (0,)) if intercept else slopes
 
 
 def _open(c: _At, tol: Array) -> Array:
@@ -118,7 +119,7 @@ def _slopes(m: Lockstep, z: Array) -> _Slopes:
     if not m.intercept:
         pulled = matmul(raw, m.X)
         return _Slopes(raw, pulled, raw, pulled)
-    even = jax.vmap(lambda s: balanced(s, 0, 1))(raw)
+    even = jax.vmap(lambda s: balanced(s, (0,)))(raw)
     pulled = matmul(jnp.concatenate([raw, even]), m.X)
     return _Slopes(raw, pulled[: len(raw)], even, pulled[len(raw) :])
 

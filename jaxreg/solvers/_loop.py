@@ -133,7 +133,8 @@ def run_with_duals(
     judge: Judge | None = None,
 ) -> tuple[Solution, tuple[Dual, ...]]:
     """As `run`, with the dual variables of a splitting solver's terms."""
-    init = g.split(init)[0].prox(init, 0.0)
+    started = g.split(init)[0].prox(init, 0.0)
+    init = jax.tree.map(lambda z, x: jnp.where(jnp.isnan(z), x, z), started, init)  # a prox may divide by its step
     tol = floored(tol)
     ref = reference(f, g, init)
     ref = ref if objective is None else Reference(objective, ref.gradient)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -45,25 +47,29 @@ def bent(f: Smooth, predictions: Array) -> tuple[Array, Array]:
     return slopes, jnp.maximum(bends, 0.0)
 
 
-def quadratic(f: Smooth, predictions: Array) -> Smooth:
+def flattest(dtype: Any) -> float:
+    """The least second derivative of a row, relative to the most."""
+    return 1e-5 if dtype == jnp.float64 else 1e-2
+
+
+def quadratic(f: Smooth, predictions: Array, least: Array) -> Smooth:
     """½ Σ b (z + d - s/b)², which has f's slopes s and second derivatives b at predictions z.
 
-    Second derivatives next to nothing are raised: what a row that is no longer bent asks for would be infinitely far.
+    Second derivatives below `least` of the most are raised: what a row that is not bent asks for is infinitely far.
     """
     slopes, bends = bent(f, predictions)
     own = bends / jnp.where(f.rows > 0, f.rows, 1.0)
     most = jnp.max(own) if f.risk.loss.curvature is None else jnp.max(jnp.asarray(f.risk.loss.curvature))
-    least = (1e-5 if bends.dtype == jnp.float64 else 1e-2) * most * f.rows
-    bends = jnp.maximum(bends, least)
+    bends = jnp.maximum(bends, least * most * f.rows)
     target = predictions - jnp.where(bends > 0, slopes / jnp.where(bends > 0, bends, 1.0), 0.0)
     return Smooth(with_squares(f.risk), (f.data[0], target), bends, jnp.zeros((), bends.dtype))
 
 
 def model_minimiser(
-    f: Smooth, g: Penalty, params: PyTree, predictions: Array, value: Array, tol: Array
+    f: Smooth, g: Penalty, params: PyTree, predictions: Array, value: Array, tol: Array, least: Array
 ) -> tuple[PyTree, tuple[Dual, ...]]:
     """What minimises the quadratic model plus g, to a gap of `tol` of the objective's `value`, and duals of blocks."""
-    reduced = least_squares(quadratic(f, predictions), g, params)
+    reduced = least_squares(quadratic(f, predictions, least), g, params)
     assert reduced is not None
     tied = isinstance(reduced.init, dict) or (f.is_multitask and not reduced.g.elementwise)
     split = tied or reduced.g.bounded or saddle(f, g, params).terms

@@ -12,7 +12,7 @@ from jaxreg._linalg import einsum, matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
-from jaxreg.solvers._descent import first_step, halved
+from jaxreg.solvers._descent import eased, first_step, halved
 from jaxreg.solvers._problem import Smooth
 
 _DENSE = 768
@@ -33,8 +33,10 @@ class DampedNewton:
 
     The direction solves (I - D + tD(∇²f + δI)) d = prox(x - t∇f(x), t) - x with D the derivative of the prox, which is
     Newton's for f + g (Patrinos, Stella and Bemporad 2014, Section 3) and keeps what infinite strengths exclude; of
-    d, d/2, d/4, … the longest that descends is taken. A quadratic objective takes one step. All unknowns meet in one
-    matrix: meant for up to some thousand. Raises TypeError for other models and penalties.
+    d, d/2, d/4, … the longest that descends is taken, and where that is a part of d the damping δ grows as much, at most
+    to the curvature of the risk, so that losses with flat tails do not stall (Levenberg 1944). A quadratic objective
+    takes one step. All unknowns meet in one matrix: meant for up to some thousand. Raises TypeError for other models and
+    penalties.
 
     >>> import jax.numpy as jnp, jaxreg as jr
     >>> data = (jnp.array([[-2.0], [-1.0], [1.0], [2.0]]), jnp.array([0.0, 1.0, 0.0, 1.0]))
@@ -56,8 +58,7 @@ class DampedNewton:
                 f"penalties with a gradient everywhere, not {g!r}; use FISTA() or Newton()."
             )
         step = first_step(f, params).astype(_tree.dtype(params))
-        floor = 16 * jnp.finfo(step.dtype).eps
-        return DampedNewtonState(params, jnp.maximum(self.damping, floor) / step, step)
+        return DampedNewtonState(params, self._least(step), step)
 
     def update(self, f: Smooth, g: Penalty, state: DampedNewtonState) -> DampedNewtonState:
         """One Newton direction, one line search."""
@@ -66,7 +67,11 @@ class DampedNewton:
         target, pull = jax.linearize(lambda v: g.prox(v, t), _tree.add_scale(x, -t, slope))
         direction = _direction(f, x, pull, _tree.sub(target, x), t, state.damping)
         length = halved(f, g.value, x, direction, value + g.value(x))
-        return DampedNewtonState(_tree.add_scale(x, length, direction), state.damping, t)
+        damping = eased(state.damping, length, self._least(t), 1 / t)
+        return DampedNewtonState(_tree.add_scale(x, length, direction), damping, t)
+
+    def _least(self, step: Array) -> Array:
+        return jnp.maximum(self.damping, 16 * jnp.finfo(step.dtype).eps) / step
 
 
 class Design(NamedTuple):

@@ -13,11 +13,11 @@ from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference
-from jaxreg.solvers._descent import first_step, halved
+from jaxreg.solvers._descent import eased, first_step, halved
 from jaxreg.solvers._entering import thresholds
 from jaxreg.solvers._loop import least_tolerance
 from jaxreg.solvers._problem import Smooth
-from jaxreg.solvers._quadratic_model import bent, is_modelled, is_small_model, model_minimiser
+from jaxreg.solvers._quadratic_model import bent, flattest, is_modelled, is_small_model, model_minimiser
 from jaxreg.solvers._reduce import coefficient_part
 from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 from jaxreg.solvers.active_set import Gram, minimise
@@ -103,12 +103,16 @@ def _by_model(f: Smooth, g: Penalty, state: ProximalNewtonState) -> ProximalNewt
 
     z = f.predictions(x)
     value = f.value_at(z) + penalty(x)
-    found, duals = model_minimiser(f, g, x, z, value, state.tol)
+    floor = jnp.asarray(flattest(state.step.dtype), state.step.dtype)
+    least = jnp.maximum(state.damping * state.step, floor)
+    found, duals = model_minimiser(f, g, x, z, value, state.tol, least)
     direction = _tree.sub(found, x)
-    moved = _tree.add_scale(x, halved(f, penalty, x, direction, value), direction)
+    length = halved(f, penalty, x, direction, value)
+    moved = _tree.add_scale(x, length, direction)
+    damping = eased(least, length, floor, jnp.ones_like(floor)) / state.step
     gained = (value - f(moved) - penalty(moved)) / jnp.maximum(jnp.abs(value), jnp.finfo(value.dtype).tiny)
     tol = jnp.clip(_SHARE * gained, least_tolerance(value.dtype), _SHARE * state.tol)
-    return replace(state, params=moved, duals=duals, tol=tol)
+    return replace(state, params=moved, duals=duals, tol=tol, damping=damping)
 
 
 class Curved(NamedTuple):

@@ -34,6 +34,32 @@ class _Dual(NamedTuple):
 @jax.custom_jvp
 def fuse(x: Array, bounds: Array) -> Array:
     """The prox for rows x (T, n) and bounds (T, T), symmetric and >= 0, infinity allowed; joined rows are equal."""
+    scale, y, b, point = _solved(x, bounds)
+    joined = lengths(_raised(y, point)) <= b
+    average, first = _components(joined & (bounds > 0))
+    return _polish(matmul(average, x - scale * jnp.sum(point, axis=1))[first], x, bounds)
+
+
+def flow_norm(u: Array, x: Array, weights: Array) -> Array:
+    """The largest ‖λₛₜ‖/wₛₜ of flows with Σₜ λₛₜ = uₛ: at least the dual norm of u, about 1 where u is in ∂g(x).
+
+    The flows are the prox's at x + u, and what those leave of u flows along the differences of a potential.
+    """
+    scale, _, _, point = _solved(x + u, weights)
+    rest = u - scale * jnp.sum(point, axis=1)
+    laplacian = jnp.diag(jnp.sum(weights, axis=1)) - weights
+    potential = matmul(jnp.linalg.pinv(laplacian, hermitian=True), rest)
+    flow = scale * point + weights[..., None] * _gaps(potential)
+    return jnp.max(jnp.where(weights > 0, lengths(flow) / jnp.where(weights > 0, weights, 1.0), 0.0), initial=0)
+
+
+def centred(u: Array, weights: Array) -> Array:
+    """u less the mean of every connected component: all that differences along edges see."""
+    return u - matmul(_components(weights > 0)[0].astype(u.dtype), u)
+
+
+def _solved(x: Array, bounds: Array) -> tuple[Array, Array, Array, Array]:
+    """A scale of x, the deviations of its rows and the bounds in that scale, and the dual point there."""
     size = x.shape[0]
     deviation = x - jnp.mean(x, axis=0, keepdims=True)
     top = jnp.max(jnp.abs(deviation), initial=0)
@@ -47,10 +73,7 @@ def fuse(x: Array, bounds: Array) -> Array:
     zero = jnp.zeros((size, size, x.shape[1]), x.dtype)
     one, far = jnp.ones((), x.dtype), jnp.full((), jnp.inf, x.dtype)
     start = _Dual(zero, zero, one, jnp.zeros((), jnp.int32), far)
-    point = jax.lax.while_loop(unfinished, lambda state: _advance(y, b, state), start).lam
-    joined = lengths(_raised(y, point)) <= b
-    average, first = _components(joined & (bounds > 0))
-    return _polish(matmul(average, x - scale * jnp.sum(point, axis=1))[first], x, bounds)
+    return scale, y, b, jax.lax.while_loop(unfinished, lambda state: _advance(y, b, state), start).lam
 
 
 def lengths(gaps: Array) -> Array:

@@ -12,7 +12,7 @@ from jaxreg._typing import Array
 from jaxreg._validate import traced
 from jaxreg.penalties._base import Leafwise
 from jaxreg.penalties._scaled import weigh
-from jaxreg.penalties.coupling._fuse import fuse, lengths
+from jaxreg.penalties.coupling._fuse import centred, flow_norm, fuse, lengths
 from jaxreg.penalties.coupling._rows import array_of, rows_along
 
 
@@ -32,7 +32,7 @@ class Clustered(Leafwise):
 
     weights: Any = None
     axis: int = static(default=0)
-    homogeneous = True
+    homogeneous = iterative = estimable = True
 
     def check(self) -> None:
         """Raise ValueError unless the weights are finite, symmetric and not negative."""
@@ -57,6 +57,16 @@ class Clustered(Leafwise):
             return x
         w = self._spread(rows)
         return array_of(fuse(rows, weigh(jnp.asarray(step, rows.dtype), w, w.shape)), x, self.axis)
+
+    def leaf_span(self, u: Array) -> Array:
+        """u less its mean over tasks that pairs connect."""
+        rows = rows_along(u, self.axis)
+        return array_of(centred(rows, self._spread(rows)), u, self.axis) if rows.size else u
+
+    def leaf_dual_near(self, u: Array, x: Array) -> Array:
+        """The dual norm from above, tight where u is in ∂g(x): the most that a pair must carry."""
+        rows = rows_along(u, self.axis)
+        return flow_norm(rows, rows_along(x, self.axis), self._spread(rows)) if rows.size else jnp.zeros((), u.dtype)
 
     def _spread(self, rows: Array) -> Array:
         size = rows.shape[0]

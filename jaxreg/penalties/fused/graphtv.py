@@ -32,7 +32,7 @@ class GraphTV(Leafwise):
 
     edges: tuple[tuple[int, int], ...] = static()
     weights: Any = 1.0
-    homogeneous = comonotone = True
+    homogeneous = comonotone = iterative = True
 
     def __post_init__(self) -> None:
         edges = tuple((int(a), int(b)) for a, b in self.edges)

@@ -34,7 +34,7 @@ class TrendFilter(Leafwise):
 
     order: int = static(default=1)
     axis: int = static(default=-1)
-    homogeneous = True
+    homogeneous = iterative = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.order, int) or self.order < 0:

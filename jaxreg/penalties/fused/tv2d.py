@@ -25,7 +25,7 @@ class TV2D(Leafwise):
     [[1.0, 1.0], [1.0, 5.0]]
     """
 
-    homogeneous = comonotone = True
+    homogeneous = comonotone = iterative = True
 
     def leaf_terms(self, x: Array) -> Array:
         """The total variation of each matrix, its axes kept; its derivative at 0 is 0."""
