@@ -84,7 +84,7 @@ def strength(name: str, value: Any) -> Any:
 
 
 def plus(penalty: Penalty, name: str, value: Any, extra: Penalty) -> Penalty:
-    """penalty + value * extra, without `extra` where the value is a plain 0: it would hide what `penalty` leaves free."""
+    """penalty + value * extra, `extra` left out where the value is a plain 0: it would hide what `penalty` frees."""
     weighed = strength(name, value) * extra
     return penalty if isinstance(value, float | int) and value == 0 else penalty + weighed
 

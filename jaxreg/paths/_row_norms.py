@@ -87,10 +87,23 @@ def pick(part: Leafwise, norms: Norms, index: Array, features: int) -> tuple[Lea
 
 @jax.jit
 def solve_rows(
-    roots: Roots, part: Leafwise, norms: Norms, ref: Reference, strengths: Array, last: Array, at: Array, tol: Array
+    roots: Roots,
+    part: Leafwise,
+    norms: Norms,
+    ref: Reference,
+    strengths: Array,
+    last: Array,
+    at: Array,
+    known: Array,
+    tol: Array,
 ) -> Fits:
     """One lane over a block of strengths."""
-    return follow_rows(roots, part, norms, ref, strengths, last, at, MARGIN * floored(tol))
+    return follow_rows(roots, part, norms, ref, strengths, last, at, known, MARGIN * floored(tol))
+
+
+def unknown(block: np.ndarray, features: int) -> np.ndarray:
+    """Norms of rows that nobody knows: NaN for every strength and feature."""
+    return np.full((len(block), features), np.nan, block.dtype)
 
 
 def by_row_moments(
@@ -116,7 +129,7 @@ def _along(samples: _Samples, lane: int, rows: Rows, strengths: np.ndarray, tol:
     roots, ref, at, last = _lane(samples, np.int32(lane))
     made = []
     for where, block in blocks(strengths):
-        fits = solve_rows(roots, rows.part, rows.norms, ref, block, last, at, tol)
+        fits = solve_rows(roots, rows.part, rows.norms, ref, block, last, at, unknown(block, len(last)), tol)
         last, at = fits.last, fits.last_at
         made.append((where.stop - where.start, fits))
     columns = ([np.asarray(getattr(fits, name))[:n] for n, fits in made] for name in ("coef", "value", "gap", "steps"))

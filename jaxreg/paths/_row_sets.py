@@ -13,7 +13,7 @@ from jaxreg._linalg import matmul
 from jaxreg._typing import Array, Data
 from jaxreg.paths._blocks import shares, spread_rows
 from jaxreg.paths._design import as_design, centred, pull
-from jaxreg.paths._row_norms import Rows, pick, solve_rows
+from jaxreg.paths._row_norms import Rows, pick, solve_rows, unknown
 from jaxreg.paths._verdict import Verdict, squared_slopes, squared_verdict
 from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
@@ -75,7 +75,8 @@ class RowLanes:
         Z = self.design.columns(chosen)
         small = _small(Z, whole.Y, whole.x_mean, self.rows[lane], chosen, penalty, before.last, self.intercept)
         ref = Reference(*(x[lane] for x in self.refs))
-        fits = solve_rows(small.roots, small.part, small.norms, ref, block, small.last, before.last_at, tol)
+        known = unknown(block, len(chosen)) if before.known is None else _norms(before.known, chosen)
+        fits = solve_rows(small.roots, small.part, small.norms, ref, block, small.last, before.last_at, known, tol)
         return _fit(small, fits, whole.y_mean, chosen, features)
 
     def judge(self, block: np.ndarray, fits: list[Fit]) -> Verdict:
@@ -124,3 +125,10 @@ def _fit(small: _Small, fits: Fits, y_mean: Array, chosen: Array, features: int)
     bias = (y_mean + small.level)[None] - matmul(turned, small.shift)
     coef, last = spread_rows(fits.coef, chosen, features), spread_rows(fits.last, chosen, features)
     return Fit(coef, bias, errors, fits.steps, last, fits.last_at)
+
+
+@jax.jit
+def _norms(coef: Array, chosen: Array) -> Array:
+    """The norms (B, width) of chosen rows of coefficients (B, p, T)."""
+    square = jnp.sum(jnp.square(coef), -1)
+    return jnp.sqrt(jnp.take(square, chosen, axis=1, mode="fill", fill_value=0))

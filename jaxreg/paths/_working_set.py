@@ -26,15 +26,16 @@ _Column = Sequence[Array] | np.ndarray
 """Something of every lane."""
 
 _ROUNDS = 12
-_SLACK = 0.3
+_SLACK, _CLOSE = 0.3, 0.8
 _COARSE, _DEEPEST = 0.75, 1e-6
 
 
 class Fit(NamedTuple):
     """One lane's block on a working set, in all features.
 
-    Coefficients (B, p), intercepts, what the judge reads of every row (B, n), steps, and the last solution. With
-    several outputs they have an axis more.
+    Coefficients (B, p), intercepts, what the judge reads of every row (B, n), steps, the last solution, and what the
+    block's coefficients were on fewer features, NaN where they were not optimal for all. With several outputs they have
+    an axis more.
     """
 
     coef: Array
@@ -43,6 +44,7 @@ class Fit(NamedTuple):
     steps: Array
     last: Array
     last_at: Any
+    known: Array | None = None
 
 
 class Model(Protocol):
@@ -146,11 +148,11 @@ class _Run:
         Coefficients, intercepts, objectives, gaps, steps and scores, each a sequence of lanes.
         """
         before = self.before_at if self.before_at is not None else start
-        steps = (np.asarray(s, self.tol.dtype) for s in (start, before, block[-1]))
+        steps = tuple(np.asarray(s, self.tol.dtype) for s in (start, before, block[-1]))
         ranks = np.array(_expected(self.grad, self.before, self.model.part, *steps))
         used = np.stack([_in_use(fit.last[None]) for fit in self.fits])
         sets = [self._choose(u, r) for u, r in zip(used, ranks, strict=True)]
-        begun, fits = self.fits, list(self.fits)
+        begun, fits = list(self.fits), list(self.fits)
         todo = list(range(len(sets)))
         for _ in range(_ROUNDS):
             for lane in todo:
@@ -160,9 +162,12 @@ class _Run:
             todo = [k for k in range(len(sets)) if (gap[k] > self.limit).any() and self._adds(sets[k], missed[k])]
             if not todo:
                 break
+            if todo:
+                ranks = np.asarray(_close(verdict.grad, self.model.part, steps[2]))
             for lane in todo:
                 used = _in_use(fits[lane].coef) | (missed[lane] > 0)
                 sets[lane] = self._choose(used, ranks[lane])
+                begun[lane] = begun[lane]._replace(known=_where_certified(fits[lane].coef, gap[lane] <= self.limit))
         self.fits, self.grad = fits, verdict.grad
         self.before_at = float(block[-2]) if block[-2] > block[-1] else None
         self.before = verdict.grad if self.before_at is None else verdict.before
@@ -207,3 +212,14 @@ def _expected(grad: Array, before: Array, part: Leafwise, at: Array, before_at: 
     slack = jnp.where(known, _SLACK, 1.0) * (at - to)
     reach = jnp.maximum(to - slack, 0.0)
     return jax.vmap(lambda g, h: jnp.maximum(enters(part, g, reach), enters(part, h, reach)))(grad, there)
+
+
+@jax.jit
+def _close(grad: Array, part: Leafwise, to: Array) -> Array:
+    """How far coefficients at zero would move at a little less than the strength `to`."""
+    return jax.vmap(lambda g: enters(part, g, _CLOSE * to))(grad)
+
+
+@jax.jit
+def _where_certified(coef: Array, certified: np.ndarray) -> Array:
+    return jnp.where(certified.reshape(-1, *(1,) * (coef.ndim - 1)), coef, jnp.nan)

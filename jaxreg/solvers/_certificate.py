@@ -24,7 +24,7 @@ from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._saddle import Saddle, saddle
 from jaxreg.solvers._terms import Dual, parts_on
 
-_NEAR = 1e-3
+_CLOSE = 1e-3
 # In units of rounding: by how little constraints on some entries, or the domain of ℓ*, may be missed, and by how much
 # by slopes that were moved: without end, for then the bound at no slopes is left.
 _ROUNDING = (1e2, 1e4, 1e6)
@@ -69,11 +69,11 @@ def certify(
     grad = _tree.add_scale(pulled, 1.0, back(slopes)[0])
     point, rest, normal = _touch(s.g, params, grad, step)
     value, residual = smooth + penalty.value(params), _tree.max_abs(rest)
-    near = residual <= _NEAR * ref.gradient
-    bound, inside = _dual_bound(f, s, params, slopes, pulled, (point, normal), near, values), jnp.array(True)
+    inside = ~jnp.isposinf(value)
+    close = (inside | bool(s.terms)) & (residual <= _CLOSE * ref.gradient)
+    bound = _dual_bound(f, s, params, slopes, pulled, (point, normal), close, values)
     if s.terms:
         near, gaps = _inclusions(f, s, params, step, duals)
-        inside = ~jnp.isposinf(value)
         value, residual = jnp.where(inside, value, near), jnp.maximum(residual, gaps)
     residual = jnp.where(jnp.isnan(value), value, residual / ref.gradient)
     if bound is None:
@@ -81,7 +81,7 @@ def certify(
     gap = (value - bound) / ref.objective
     parts = [p for p in parts_on(s.g, params) if p is not None]
     floor = jnp.min(jnp.stack([jnp.asarray(p.leaf_floor()) for p in parts]))
-    known = (floor > 0) & ~jnp.isneginf(bound) & inside
+    known = (floor > 0) & ~jnp.isneginf(bound) & (inside if s.terms else True)
     return value, jnp.where(known, jnp.maximum(gap, 0.0), residual)
 
 
@@ -148,7 +148,7 @@ def _dual_bound(
     slopes: Array,
     pulled: PyTree,
     touch: tuple[PyTree, PyTree],
-    near: Array,
+    close: Array,
     duals: tuple[PyTree, ...],
 ) -> Array | None:
     """The best lower bound on the objective from these dual points, None where theory gives none."""
@@ -157,7 +157,7 @@ def _dual_bound(
     if not f.is_linear or not f.risk.loss.dual or not any(parts) or not all(o.part.dualisable for o in others):
         return None
     held = frozenset(i for term in s.terms for i in term.acts)
-    found = feasible(f, parts, held, params, slopes, pulled, touch, near)
+    found = feasible(f, parts, held, params, slopes, pulled, touch, close)
     if found is None:
         return None
     slacks = (s.fitted is not None) * _ROUNDING + found.moved * (_ROUNDING + _LEAVING)

@@ -1,10 +1,10 @@
 """Dual feasible points of linear models: slopes moved to where the conjugates of all penalties are finite and known.
 
 A penalty whose conjugate has no closed form still has one subgradient that its prox knows: u = (v - z)/t with
-z = prox(v, t) is in ∂g(z), so that g*(u) = <u, z> - g(z) (Fenchel's equality; Moreau 1965). A coupling of tasks leaves a
-subspace unpenalised, and free parameters are all of one: there minus the gradient must be 0. Either asks for slopes
-with a given Aᵀ slopes, and those of a Newton step are taken, slopes - rows ℓ'' A v with v by conjugate gradients: a
-loss that is flat at a row, its slope at the end of the domain of ℓ*, stays there.
+z = prox(v, t) is in ∂g(z), so that g*(u) = <u, z> - g(z) (Fenchel's equality; Moreau 1965). A coupling of tasks leaves
+a subspace unpenalised, and free parameters are all of one: there minus the gradient must be 0. Either asks for slopes
+with a given Aᵀ slopes, and those of a Newton step are taken, slopes - rows ℓ'' A v with v by conjugate gradients: where
+the loss is flat the slope, at the end of the domain of ℓ*, stays as it is.
 """
 
 from __future__ import annotations
@@ -117,12 +117,12 @@ def feasible(
     slopes: Array,
     pulled: PyTree,
     touch: tuple[PyTree, PyTree],
-    near: Array,
+    close: Array,
 ) -> Feasible | None:
     """Slopes that suit the penalties `parts` of the leaves of `params`, None where theory has none.
 
     The gradient is pulled + Aᵀ slopes; `held` leaves have terms beside their part; `touch` is z and u of the penalty.
-    Slopes are only moved where a solution is `near`: elsewhere it would be in vain.
+    Slopes are only moved `close` to a solution: elsewhere it would be in vain.
     """
     if not all(p is None or p.dualisable or p.estimable or _is_touchable(f, p) for p in parts):
         return None
@@ -130,12 +130,14 @@ def feasible(
     even = _plain_intercept(f, parts, held, params)
     axes = None if even is None else _level_axes(slopes.ndim, leaves[even].ndim, f.rows.ndim)
     slopes = slopes if axes is None else balanced(slopes, axes)
-    asks = [None if i == even else _asked(p, x, u) for i, (p, x, u) in enumerate(zip(parts, leaves, normals, strict=True))]
+    asks = [
+        None if i == even else _asked(p, x, u) for i, (p, x, u) in enumerate(zip(parts, leaves, normals, strict=True))
+    ]
     reached = jnp.array(True)
     if any(asks):
         if not f.risk.loss.smooth:
             return None
-        slopes, reached = _moved(f, asks, params, slopes, pulled, near, axes)
+        slopes, reached = _moved(f, asks, params, slopes, pulled, close, axes)
     grads = jax.tree.leaves(_tree.add_scale(pulled, 1.0, jax.vjp(f.predictions, params)[1](slopes)[0]))
     sides: list[Side] = []
     for part, ask, grad, x, z, u in zip(parts, asks, grads, leaves, points, normals, strict=True):
@@ -205,12 +207,14 @@ def _moved(
     params: PyTree,
     slopes: Array,
     pulled: PyTree,
-    near: Array,
+    close: Array,
     axes: tuple[int, ...] | None,
 ) -> tuple[Array, Array]:
     """The slopes moved, and whether what is asked holds to the rounding of Aᵀ slopes; sums over `axes` are kept."""
     structure, (predictions, back) = jax.tree.structure(params), jax.vjp(f.predictions, params)
-    weights = jax.jvp(jax.grad(f.value_at), (predictions,), (jnp.ones_like(predictions),))[1]
+    weights = jnp.broadcast_to(f.rows_like(slopes), slopes.shape)
+    if f.risk.loss.separable:
+        weights = jax.jvp(jax.grad(f.value_at), (predictions,), (jnp.ones_like(predictions),))[1]
 
     def off(tree: PyTree) -> PyTree:
         pairs = zip(asks, jax.tree.leaves(tree), strict=True)
@@ -244,13 +248,13 @@ def _moved(
 
     def nearer(_: int, slopes: Array) -> Array:
         left = missing(slopes)
-        open_ = near & ~settled(slopes, left)
-        right = jax.tree.map(lambda x, s: jnp.where(open_, s * x, 0.0), left, unit)
+        going = close & ~settled(slopes, left)
+        right = jax.tree.map(lambda x, s: jnp.where(going, s * x, 0.0), left, unit)
         v, _ = jax.scipy.sparse.linalg.cg(apply, right, tol=tol, maxiter=_CG_STEPS)
         return slopes - change(jax.tree.map(jnp.multiply, unit, v))
 
     slopes = jax.lax.fori_loop(0, _PASSES, nearer, slopes)
-    return slopes, settled(slopes, missing(slopes))
+    return slopes, close & settled(slopes, missing(slopes))
 
 
 def _through(f: Smooth, change: Callable[[Array], Array], params: PyTree, slopes: Array) -> PyTree:

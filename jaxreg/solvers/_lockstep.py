@@ -13,9 +13,9 @@ from jaxreg._linalg import matmul
 from jaxreg._typing import Array
 from jaxreg.penalties import Leafwise
 from jaxreg.solvers._certificate import Reference, linear_gap
-from jaxreg.solvers._feasible import balanced
 from jaxreg.solvers._descent import HALVINGS
 from jaxreg.solvers._entering import weighed
+from jaxreg.solvers._feasible import balanced
 from jaxreg.solvers._problem import Smooth, bare
 from jaxreg.solvers._quadratic_model import bent
 from jaxreg.solvers.proximal_newton import Curved, curvature, newton_direction

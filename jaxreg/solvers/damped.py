@@ -33,9 +33,9 @@ class DampedNewton:
 
     The direction solves (I - D + tD(∇²f + δI)) d = prox(x - t∇f(x), t) - x with D the derivative of the prox, which is
     Newton's for f + g (Patrinos, Stella and Bemporad 2014, Section 3) and keeps what infinite strengths exclude; of
-    d, d/2, d/4, … the longest that descends is taken, and where that is a part of d the damping δ grows as much, at most
-    to the curvature of the risk, so that losses with flat tails do not stall (Levenberg 1944). A quadratic objective
-    takes one step. All unknowns meet in one matrix: meant for up to some thousand. Raises TypeError for other models and
+    d, d/2, d/4, … the longest that descends is taken. Where that is a part of d the damping δ grows as much, at most to
+    the curvature of the risk (Levenberg 1944), so that losses with flat tails do not stall. A quadratic objective takes
+    one step. All unknowns meet in one matrix: meant for up to some thousand. Raises TypeError for other models and
     penalties.
 
     >>> import jax.numpy as jnp, jaxreg as jr

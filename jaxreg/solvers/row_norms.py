@@ -99,12 +99,13 @@ def follow_rows(
     strengths: Array,
     start: Array,
     start_at: Array,
+    known: Array,
     tol: Array,
 ) -> Fits:
     """Minimise roots + s * part for every s of `strengths` (B,), descending, from `start` (q, T) near `start_at`.
 
-    `norms` says what `part` is. Each start is extrapolated from the two fits before; entries that cannot be solved keep
-    a gap above `tol`. Steps are taken in features of unit size.
+    `norms` says what `part` is. Each start has the norms of rows `known` (B, q), or where they are NaN is extrapolated
+    from the two fits before; entries that cannot be solved keep a gap above `tol`. Steps are in features of unit size.
     """
     size = jnp.sqrt(jnp.sum(jnp.square(roots.A), 0))
     unit = jnp.where(size > 0, 1 / jnp.where(size > 0, size, 1.0), 1.0)
@@ -112,10 +113,11 @@ def follow_rows(
     norms = Norms(norms.weight * unit, norms.ridge * jnp.square(unit))
     first = jnp.sqrt(jnp.sum(jnp.square(start), 1)) / (unit * norms.weight)
 
-    def one(carry: _Trail, s: Array) -> tuple[_Trail, tuple[Array, ...]]:
-        e, before, at, before_at = carry
+    def one(carry: _Trail, given: tuple[Array, Array]) -> tuple[_Trail, tuple[Array, ...]]:
+        (e, before, at, before_at), (s, size) = carry, given
         turn = jnp.where(before_at > at, (at - s) / jnp.where(before_at > at, before_at - at, 1.0), 0.0)
-        begin = jnp.where(e > 0, jnp.maximum(e + turn * (e - before), 0.0), 0.0)
+        ahead = jnp.where(e > 0, jnp.maximum(e + turn * (e - before), 0.0), 0.0)
+        begin = jnp.where(jnp.isnan(size), ahead, size / (unit * norms.weight))
         end = _walk(roots, part, norms, unit, ref, s, begin, tol)
         W = unit[:, None] * _coef(end.at)
         value = 0.5 * _errors(roots, end.at)[1] + weighed(s, part).leaf_value(W)
@@ -123,7 +125,7 @@ def follow_rows(
         keep = end.at.e, jnp.where(moved, e, before), s, jnp.where(moved, at, before_at)
         return keep, (W, value, end.gap, end.steps)
 
-    coef, value, gap, steps = jax.lax.scan(one, (first, first, start_at, start_at), strengths)[1]
+    coef, value, gap, steps = jax.lax.scan(one, (first, first, start_at, start_at), (strengths, known))[1]
     return Fits(coef, value, gap, steps, coef[-1], strengths[-1])
 
 
@@ -204,15 +206,15 @@ def _gathered(roots: Roots, norms: Norms, width: int, point: _Point, free: Array
     return jnp.zeros_like(point.e).at[where].set(x, mode="drop")
 
 
-def _bounded(solve: Callable[[Array, Array, Array], Array], right: Array, least: Array, real: Array) -> Array:
+def _bounded(solve: Callable[[Array, Array, Array, Array], Array], right: Array, least: Array, real: Array) -> Array:
     """Solve for x >= least: what falls below stays there and the rest is solved again, a few times."""
 
     def going(c: tuple[Array, Array, Array, Array]) -> Array:
         return c[2] & (c[3] < _AGAIN)
 
     def body(c: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        _, inside, _, tries = c
-        x = solve(right, inside, jnp.where(inside | ~real, 0.0, least))
+        before, inside, _, tries = c
+        x = solve(right, inside, jnp.where(inside | ~real, 0.0, least), before)
         below = inside & (x < least)
         return jnp.where(real, jnp.maximum(x, least), 0.0), inside & ~below, jnp.any(below), tries + 1
 
@@ -220,17 +222,17 @@ def _bounded(solve: Callable[[Array, Array, Array], Array], right: Array, least:
     return jax.lax.while_loop(going, body, start)[0]
 
 
-def _curved(K: Array, u: Array, own: Array) -> Callable[[Array, Array, Array], Array]:
+def _curved(K: Array, u: Array, own: Array) -> Callable[[Array, Array, Array, Array], Array]:
     """x with (KᵀK ∘ UUᵀ + diag(own)) x = right inside and x = fixed elsewhere.
 
-    By a factor, or by conjugate gradients where that is less work.
+    By a factor, or by conjugate gradients from `before` where that is less work.
     """
     (m, width), outputs = K.shape, u.shape[1]
     size = jnp.sum(jnp.square(K), 0) * jnp.sum(jnp.square(u), 1) + own
     if width * (width / 3 + m) < 2 * _TURNS * outputs * m:
         H = matmul(K.T, K) * matmul(u, u.T) + jnp.diag(own)
 
-        def direct(right: Array, inside: Array, fixed: Array) -> Array:
+        def direct(right: Array, inside: Array, fixed: Array, before: Array) -> Array:
             rest = jnp.where(inside, right - matmul(H, fixed), fixed)
             both = inside[:, None] & inside[None]
             factor = jax.scipy.linalg.cho_factor(jnp.where(both, H, jnp.eye(width, dtype=H.dtype)), lower=True)
@@ -242,13 +244,14 @@ def _curved(K: Array, u: Array, own: Array) -> Callable[[Array, Array, Array], A
         turned = matmul(matmul((u * x[:, None]).T, K.T), K)
         return jnp.sum(u * turned.T, 1) + own * x
 
-    def iterated(right: Array, inside: Array, fixed: Array) -> Array:
+    def iterated(right: Array, inside: Array, fixed: Array, before: Array) -> Array:
         rest = jnp.where(inside, right - apply(fixed), 0.0)
 
         def inner(x: Array) -> Array:
             return jnp.where(inside, apply(x), x)
 
-        x = jax.scipy.sparse.linalg.cg(inner, rest, M=lambda r: r / size, tol=_NEAR, maxiter=_TURNS)[0]
+        begin = jnp.where(inside, before, 0.0)
+        x = jax.scipy.sparse.linalg.cg(inner, rest, x0=begin, M=lambda r: r / size, tol=_NEAR, maxiter=_TURNS)[0]
         return jnp.where(inside, x, fixed)
 
     return iterated

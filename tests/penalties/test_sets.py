@@ -325,7 +325,7 @@ def test_every_solver_finds_the_same_monotone_and_conic_fit(x64):
     data = (rng.normal(size=(40, 8)), rng.normal(size=40))
     risk = jr.risk(jr.linear, jr.Squared())
     for g in (jr.Monotone(), jr.SecondOrderCone(), jr.Simplex(), jr.Hyperplane(np.ones(8), 1.0)):
-        fits = [jr.minimize(risk, g, np.zeros(8), data, solver=s, tol=1e-9) for s in (None, jr.FISTA())]
+        fits = [jr.minimize(risk, g, np.zeros(8), data, solver=s, tol=1e-12) for s in (None, jr.FISTA())]
         assert all(fit.status == 0 for fit in fits)
         np.testing.assert_allclose(fits[0].params, fits[1].params, atol=1e-6)
 

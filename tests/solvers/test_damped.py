@@ -56,7 +56,7 @@ def test_logistic_ridge_is_that_of_scikit_learn(x64):
 def test_coupled_tasks_are_those_of_newton_and_fista(penalty: jr.Penalty, x64):
     data, init = tasks("float64"), jr.linear_params(tasks("float64"))
     made = [
-        jr.minimize(JOINT, penalty, init, data, tol=1e-8, solver=s, max_steps=50_000)
+        jr.minimize(JOINT, penalty, init, data, tol=1e-12, solver=s, max_steps=50_000)
         for s in (jr.DampedNewton(), jr.Newton(), jr.FISTA())
     ]
     assert all(sol.status == 0 for sol in made) and made[0].steps <= 2

@@ -80,7 +80,7 @@ def test_the_gap_bounds_what_is_left_in_far_units(loss, name, x64):
 
 def test_where_residuals_would_lie(x64, monkeypatch):
     """The test above fails if the certificate is the KKT residual."""
-    monkeypatch.setattr(_certificate, "_NEAR", 0.0)
+    monkeypatch.setattr(_certificate, "_CLOSE", 0.0)
     model, loss = MODELS["clustering"], jr.Squared()
     T = ragged(loss, (30, 20, 10))
     with jax.disable_jit(False):
@@ -98,6 +98,16 @@ def test_tasks_with_fewer_rows_than_features_have_a_gap(name, x64):
     best, sol = fit(model, loss, T, 1e-10), fit(model, loss, T, 1e-4)
     assert best.status == sol.status == jr.Status.CONVERGED
     assert -1e-9 <= float(sol.value - best.value) / scale(model, loss, T) <= sol.gap + 1e-12
+
+
+def test_softmax_has_a_gap_beside_an_intercept(x64):
+    rng = np.random.default_rng(0)
+    data = (rng.normal(size=(40, 4)) * UNITS, rng.integers(0, 3, 40))
+    risk, init = jr.risk(jr.linear, jr.Softmax()), jr.linear_params(data, outputs=3)
+    best, sol = (jr.minimize(risk, 0.05 * jr.L1(), init, data, tol=t, max_steps=100_000) for t in (1e-7, 1e-3))
+    assert best.status == sol.status == jr.Status.CONVERGED
+    left = float(sol.value - best.value) / np.log(3)
+    assert -1e-7 <= left <= sol.gap
 
 
 @pytest.mark.parametrize("name", ["mean", "adaptive", "own", "monotone"])
@@ -122,6 +132,8 @@ def test_sides_satisfy_fenchel_and_young(name, x64):
         w = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape) / (UNITS if x.ndim > 1 else 1)), sol.params)
         w = {**model.penalty.prox(w, 1e-9), "intercept": w["intercept"]}
         for kappa in (1.0, 0.5):
-            along = -kappa * sum(jnp.sum(a * b) for a, b in zip(jax.tree.leaves(w), jax.tree.leaves(moved), strict=True))
+            along = -kappa * sum(
+                jnp.sum(a * b) for a, b in zip(jax.tree.leaves(w), jax.tree.leaves(moved), strict=True)
+            )
             most = model.penalty.value(w) + sum(side.conjugate(jnp.asarray(kappa)) for side in found.sides)
             assert along <= most + 1e-9 * (1 + abs(most))
