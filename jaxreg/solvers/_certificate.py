@@ -19,9 +19,10 @@ from jaxreg._pytree import pytree
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.risk import weighted
-from jaxreg.solvers._feasible import Side, Stated, feasible
+from jaxreg.solvers._feasible import feasible
 from jaxreg.solvers._problem import Smooth
 from jaxreg.solvers._saddle import Saddle, saddle
+from jaxreg.solvers._sides import Side, Stated
 from jaxreg.solvers._terms import Dual, parts_on
 
 _CLOSE = 1e-3

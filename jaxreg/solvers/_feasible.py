@@ -1,16 +1,15 @@
 """Dual feasible points of linear models: slopes moved to where the conjugates of all penalties are finite and known.
 
-A penalty whose conjugate has no closed form still has one subgradient that its prox knows: u = (v - z)/t with
-z = prox(v, t) is in ∂g(z), so that g*(u) = <u, z> - g(z) (Fenchel's equality; Moreau 1965). A coupling of tasks leaves
-a subspace unpenalised, and free parameters are all of one: there minus the gradient must be 0. Either asks for slopes
-with a given Aᵀ slopes, and those of a Newton step are taken, slopes - rows ℓ'' A v with v by conjugate gradients: where
-the loss is flat the slope, at the end of the domain of ℓ*, stays as it is.
+A coupling of tasks leaves a subspace unpenalised, and free parameters are all of one: there minus the gradient must be
+0. Of a penalty whose conjugate is not known it must be the subgradient that is. Either asks for slopes with a given
+Aᵀ slopes, and those of a Newton step are taken, slopes - rows ℓ'' A v with v by conjugate gradients: where the loss is
+flat the slope, at the end of the domain of ℓ*, stays as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,77 +19,10 @@ from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise
 from jaxreg.penalties._leaf import is_intercept
 from jaxreg.solvers._problem import Smooth
+from jaxreg.solvers._sides import Estimated, Side, Stated, touched
 
 _PASSES, _CG_STEPS = 3, 128
 _SLACK = 64
-
-
-class Side(Protocol):
-    """What a dual bound needs of the penalty of one array at minus its gradient u: g*(κu), and what limits κ."""
-
-    def conjugate(self, scale: Array) -> Array: ...
-    def top(self) -> Array | None: ...
-    @property
-    def tight(self) -> bool: ...
-
-
-class Stated(NamedTuple):
-    """A penalty that states its conjugate."""
-
-    part: Leafwise
-    u: Array
-
-    def conjugate(self, scale: Array) -> Array:
-        """g*(κu)."""
-        return self.part.leaf_conjugate(scale * self.u)
-
-    def top(self) -> Array | None:
-        """The dual norm, which must not be above 1 after scaling."""
-        return self.part.leaf_dual(self.u) if self.part.gauge or self.part.seminorm or self.part.polar else None
-
-    @property
-    def tight(self) -> bool:
-        """Whether a quadratic on some entries only leaves a constraint that rounding may miss."""
-        return self.part.gauge and not self.part.homogeneous
-
-
-class Touched(NamedTuple):
-    """A penalty of which one subgradient u is known: g*(u), and g*(0), infinite where unknown."""
-
-    there: Array
-    zero: Array
-
-    def conjugate(self, scale: Array) -> Array:
-        """κ g*(u) + (1 - κ) g*(0) >= g*(κu)."""
-        return jnp.where(scale == 1, self.there, scale * self.there + (1 - scale) * self.zero)
-
-    def top(self) -> None:
-        """Every κ <= 1 serves."""
-
-    @property
-    def tight(self) -> bool:
-        """No: u is feasible by construction."""
-        return False
-
-
-class Estimated(NamedTuple):
-    """A seminorm whose dual norm at u is known from above."""
-
-    norm: Array
-
-    def conjugate(self, scale: Array) -> Array:
-        """0 where the scaled dual norm is at most 1, to rounding."""
-        slack = 16 * jnp.finfo(self.norm.dtype).eps
-        return jnp.where(scale * self.norm <= 1 + slack, 0.0, jnp.inf).astype(self.norm.dtype)
-
-    def top(self) -> Array:
-        """The dual norm."""
-        return self.norm
-
-    @property
-    def tight(self) -> bool:
-        """No: the norm is an upper bound."""
-        return False
 
 
 class _Ask(NamedTuple):
@@ -144,7 +76,7 @@ def feasible(
         if part is None:
             continue
         if not (part.dualisable or part.estimable):
-            sides.append(_touched(part, z, u))
+            sides.append(touched(part, z, u))
             continue
         cleaned = -grad if ask is None else jnp.where(reached, ask.off(grad), 0.0) - grad
         sides.append(Stated(part, cleaned) if part.dualisable else Estimated(part.leaf_dual_near(cleaned, x)))
@@ -192,13 +124,6 @@ def _asked(part: Leafwise | None, x: Array, u: Array) -> _Ask | None:
         return once - part.leaf_span(once)  # what rounding left of the span in it
 
     return _Ask(off, jnp.zeros_like(x))
-
-
-def _touched(part: Leafwise, z: Array, u: Array) -> Touched:
-    least = -part.leaf_value(jnp.zeros_like(z))
-    still = jnp.zeros_like(least) if part.indicator or part.homogeneous else least
-    known = part.indicator or part.homogeneous or part.centred
-    return Touched(jnp.sum(u * z) - part.leaf_value(z), still if known else jnp.full_like(least, jnp.inf))
 
 
 def _moved(
