@@ -16,11 +16,10 @@ from jaxreg.paths._null import best_constant
 from jaxreg.penalties import Leafwise
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference
-from jaxreg.solvers._descent import first_step
+from jaxreg.solvers._descent import first_step, least_damping
 from jaxreg.solvers._lockstep import Fitted, Lockstep, follow_lanes
 from jaxreg.solvers._loop import MARGIN, Solution, floored
 from jaxreg.solvers._problem import Smooth, bare
-from jaxreg.solvers.proximal_newton import least_damping
 
 
 def by_glm_lanes(

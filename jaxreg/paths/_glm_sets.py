@@ -18,13 +18,12 @@ from jaxreg.paths._working_set import Fit
 from jaxreg.penalties import Leafwise
 from jaxreg.risk import MultitaskRisk, Risk
 from jaxreg.solvers._certificate import Reference, linear_gap
-from jaxreg.solvers._descent import first_step
+from jaxreg.solvers._descent import first_step, least_damping
 from jaxreg.solvers._entering import weighed
 from jaxreg.solvers._lockstep import Lockstep, follow_lanes, slopes_of
 from jaxreg.solvers._loop import MARGIN, floored
 from jaxreg.solvers._problem import Smooth, bare
 from jaxreg.solvers._reduce import null_reference
-from jaxreg.solvers.proximal_newton import least_damping
 
 
 class _Rows(NamedTuple):

@@ -162,8 +162,7 @@ class _Run:
             todo = [k for k in range(len(sets)) if (gap[k] > self.limit).any() and self._adds(sets[k], missed[k])]
             if not todo:
                 break
-            if todo:
-                ranks = np.asarray(_close(verdict.grad, self.model.part, steps[2]))
+            ranks = np.asarray(_close(verdict.grad, self.model.part, steps[2]))
             for lane in todo:
                 used = _in_use(fits[lane].coef) | (missed[lane] > 0)
                 sets[lane] = self._choose(used, ranks[lane])

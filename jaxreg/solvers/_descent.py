@@ -11,7 +11,7 @@ from jaxreg import _tree
 from jaxreg._typing import Array, PyTree
 from jaxreg.solvers._problem import Smooth
 
-HALVINGS = 30
+HALVINGS, DAMPING = 30, 1e-12
 _EASE = 16.0
 
 
@@ -66,6 +66,11 @@ def halved(f: Smooth, g: Callable[[PyTree], Array], x: PyTree, direction: PyTree
 
     one = jnp.ones((), value.dtype)
     return jax.lax.while_loop(short, lambda c: (0.5 * c[0], c[1] + 1), (one, jnp.zeros((), jnp.int32)))[0]
+
+
+def least_damping(step: Array, relative: float = DAMPING) -> Array:
+    """What is added to a Hessian, relative to the curvature 1/step, so that collinear features can be solved for."""
+    return jnp.maximum(relative, 16 * jnp.finfo(step.dtype).eps) / step
 
 
 def eased(damping: Array, length: Array, least: Array, most: Array) -> Array:

@@ -12,7 +12,7 @@ from jaxreg._linalg import einsum, matmul
 from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Penalty
-from jaxreg.solvers._descent import eased, first_step, halved
+from jaxreg.solvers._descent import DAMPING, eased, first_step, halved, least_damping
 from jaxreg.solvers._problem import Smooth
 
 _DENSE = 768
@@ -46,7 +46,7 @@ class DampedNewton:
     (0.36, 0)
     """
 
-    damping: float = 1e-12
+    damping: float = DAMPING
     stride: int = static(default=1)
     patience: int = static(default=20)
 
@@ -58,7 +58,7 @@ class DampedNewton:
                 f"penalties with a gradient everywhere, not {g!r}; use FISTA() or Newton()."
             )
         step = first_step(f, params).astype(_tree.dtype(params))
-        return DampedNewtonState(params, self._least(step), step)
+        return DampedNewtonState(params, least_damping(step, self.damping), step)
 
     def update(self, f: Smooth, g: Penalty, state: DampedNewtonState) -> DampedNewtonState:
         """One Newton direction, one line search."""
@@ -67,11 +67,8 @@ class DampedNewton:
         target, pull = jax.linearize(lambda v: g.prox(v, t), _tree.add_scale(x, -t, slope))
         direction = _direction(f, x, pull, _tree.sub(target, x), t, state.damping)
         length = halved(f, g.value, x, direction, value + g.value(x))
-        damping = eased(state.damping, length, self._least(t), 1 / t)
+        damping = eased(state.damping, length, least_damping(t, self.damping), 1 / t)
         return DampedNewtonState(_tree.add_scale(x, length, direction), damping, t)
-
-    def _least(self, step: Array) -> Array:
-        return jnp.maximum(self.damping, 16 * jnp.finfo(step.dtype).eps) / step
 
 
 class Design(NamedTuple):

@@ -13,7 +13,7 @@ from jaxreg._pytree import pytree, static
 from jaxreg._typing import Array, PyTree
 from jaxreg.penalties import Leafwise, Penalty
 from jaxreg.solvers._certificate import Reference
-from jaxreg.solvers._descent import eased, first_step, halved
+from jaxreg.solvers._descent import eased, first_step, halved, least_damping
 from jaxreg.solvers._entering import thresholds
 from jaxreg.solvers._loop import least_tolerance
 from jaxreg.solvers._problem import Smooth
@@ -23,13 +23,7 @@ from jaxreg.solvers._saddle import Splitting, saddle, start_duals
 from jaxreg.solvers.active_set import Gram, minimise
 from jaxreg.solvers.damped import intercepted, is_small
 
-_DAMPING = 1e-12
 _COARSE, _SHARE = 1e-3, 0.1
-
-
-def least_damping(step: Array) -> Array:
-    """What is added to a Hessian, relative to the curvature 1/step, so that collinear features can be solved for."""
-    return jnp.maximum(_DAMPING, 16 * jnp.finfo(step.dtype).eps) / step
 
 
 @pytree

@@ -83,9 +83,8 @@ def test_where_residuals_would_lie(x64, monkeypatch):
     monkeypatch.setattr(_certificate, "_CLOSE", 0.0)
     model, loss = MODELS["clustering"], jr.Squared()
     T = ragged(loss, (30, 20, 10))
-    with jax.disable_jit(False):
-        jax.clear_caches()
-        best, sol = fit(model, loss, T, 1e-12), fit(model, loss, T, 1e-3)
+    jax.clear_caches()
+    best, sol = fit(model, loss, T, 1e-12), fit(model, loss, T, 1e-3)
     jax.clear_caches()
     assert float(sol.value - best.value) / scale(model, loss, T) > sol.gap
 
@@ -112,7 +111,7 @@ def test_softmax_has_a_gap_beside_an_intercept(x64):
 
 @pytest.mark.parametrize("name", ["mean", "adaptive", "own", "monotone"])
 def test_sides_satisfy_fenchel_and_young(name, x64):
-    """<u, w> <= g(w) + g*(κu) / κ ... at random w, for what bounds take g* to be."""
+    """κ<u, w> <= g(w) + g*(κu) at random w, for what bounds take g* to be."""
     model, loss = MODELS[name], jr.Squared()
     T = ragged(loss, (30, 20, 10))
     sol = fit(model, loss, T, 1e-8)
